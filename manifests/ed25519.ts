@@ -1,0 +1,55 @@
+// Ed25519 (RFC 8032) by tweetnacl, with the checks that it leaves out. tweetnacl follows the reference code, which takes
+// an S beyond the group order (so anyone can derive a second valid signature) and any encoding of a public key.
+
+import nacl from 'tweetnacl'
+
+import { MoultError } from './errors.ts'
+
+export const SEED_BYTES = 32
+export const PUBLIC_KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+/** Order of the base point, L = 2^252 + 27742317777372353535851937790883648493. */
+const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
+const FIELD_PRIME = 2n ** 255n - 19n
+/** The y coordinates of the eight points of small order; the sign bit of x is left out. */
+const SMALL_ORDER_Y: readonly bigint[] = [
+  0n,
+  1n,
+  FIELD_PRIME - 1n,
+  2707385501144840649318225287225658788936804267575313519463743609750303402022n,
+  55188659117513257062467267217118295137698188065244968500265048394206261417927n,
+]
+
+/**
+ * Refuses public keys that are not 32 bytes, not canonically encoded, or of small order.
+ * @throws MoultError ERR_TRUST_KEY
+ */
+export function assertStrongPublicKey(key: Uint8Array): void {
+  if (key.length !== PUBLIC_KEY_BYTES) {
+    throw new MoultError('ERR_TRUST_KEY', `a public key of ${key.length} bytes instead of ${PUBLIC_KEY_BYTES}`)
+  }
+  const y = littleEndian(key) & (2n ** 255n - 1n)
+  if (y >= FIELD_PRIME) throw new MoultError('ERR_TRUST_KEY', 'a public key that is not canonically encoded')
+  if (SMALL_ORDER_Y.includes(y)) throw new MoultError('ERR_TRUST_KEY', 'a public key of small order')
+}
+
+/** True when `signature` is a valid, non-malleable signature of `message`; never throws for bad input. */
+export function verifySignature(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) return false
+  if (littleEndian(signature.subarray(32)) >= GROUP_ORDER) return false
+  return nacl.sign.detached.verify(message, signature, publicKey)
+}
+
+/** @param seed the 32-byte private key of RFC 8032; the public half is always derived from it */
+export function signWithSeed(message: Uint8Array, seed: Uint8Array): Uint8Array {
+  return nacl.sign.detached(message, nacl.sign.keyPair.fromSeed(seed).secretKey)
+}
+
+export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
+  return nacl.sign.keyPair.fromSeed(seed).publicKey
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
+}

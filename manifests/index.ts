@@ -1,0 +1,52 @@
+// The pure core: formats, canonical bytes, signatures, roots, verification, decision. No file system, no network, no
+// environment and no clock of its own: bytes and `now` come in, verdicts go out.
+
+export { BUCKETS, isInRollout, rolloutBucket } from './bucket.ts'
+export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
+export { formatDate, parseDate } from './dates.ts'
+export { type AgentFacts, decide, type Decision, rolloutPosition, type RolloutPosition } from './decide.ts'
+export { formatDuration, parseDuration } from './durations.ts'
+export {
+  assertStrongPublicKey,
+  PUBLIC_KEY_BYTES,
+  publicKeyOfSeed,
+  SEED_BYTES,
+  SIGNATURE_BYTES,
+  signWithSeed,
+  verifySignature,
+} from './ed25519.ts'
+export { ERROR_CODES, type ErrorCode, EXIT_UPDATED, isMoultError, MoultError, type MoultErrorOptions, toMoultError } from './errors.ts'
+export { decodeBase64, decodePublicKey, encodeBase64, HEX_SHA256, type KeyId, keyIdOf } from './keys.ts'
+export * from './limits.ts'
+export {
+  type Binary,
+  type Download,
+  entryPathShape,
+  type Manifest,
+  type Release,
+  RELEASE_FORMAT,
+  RELEASE_UNSIGNED,
+  releaseShape,
+  type Rollout,
+  ROLLOUT_FORMAT,
+  ROLLOUT_UNSIGNED,
+  rolloutShape,
+  type Stage,
+} from './manifest.ts'
+export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
+export { acceptRoots, assertSelfSigned, isRoleChanged, readRoot, type Root, ROOT_FORMAT, ROLE_NAMES, type RoleName } from './root.ts'
+export * as shape from './shape.ts'
+export {
+  assertSigned,
+  checkShape,
+  dateShape,
+  hashShape,
+  nameShape,
+  type Signature,
+  type SigningRole,
+  statementDigest,
+  versionShape,
+} from './statement.ts'
+export { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
+export { type Floor, NO_FLOOR, type Trust, type Verdict, type Verified, verifyManifest } from './verify-manifest.ts'
+export { compareVersions, isVersion, VERSION_MAX_CHARS } from './versions.ts'

@@ -1,0 +1,107 @@
+// The published file `version.json`: a release (immutable) and its rollout (mutable), each signed on its own (SPEC 3).
+
+import { parseDuration } from './durations.ts'
+import { CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX, STAGES_MAX } from './limits.ts'
+import { PLATFORM_PATTERN } from './platform.ts'
+import { array, boolean, integer, object, oneOf, optional, parsed, record, type Shape, type ShapeOf, string } from './shape.ts'
+import { dateShape, hashShape, nameShape, versionShape } from './statement.ts'
+
+export const RELEASE_FORMAT = 'moult/1'
+export const ROLLOUT_FORMAT = 'moult-rollout/1'
+/** Members of the manifest that the release signatures do not cover. */
+export const RELEASE_UNSIGNED = ['signatures', 'rollout', 'trust'] as const
+export const ROLLOUT_UNSIGNED = ['signatures'] as const
+
+/** Absolute, or relative to the manifest. What an agent may follow is decided where it is fetched. */
+const urlShape = string({ pattern: /^[!-[\]-~]+$/, says: 'a URL of printable ASCII without spaces or backslashes' })
+/** Relative, with `/`, inside the unpacked tree. */
+export const entryPathShape: Shape<string> = string({
+  pattern: /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_+@.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_+@.-]+)*$/,
+  max: 512,
+  says: 'a relative path such as bin/agent',
+})
+const sizeShape = integer({ min: 1 })
+
+const downloadShape = object(
+  {
+    url: urlShape,
+    size: sizeShape,
+    sha256: hashShape,
+    /** How the bytes are encoded, e.g. `br`; agents pass over what they do not know. */
+    encoding: optional(string({ max: 32 })),
+    /** For a delta: the hash of the artifact that it starts from. */
+    from: optional(hashShape),
+  },
+  { open: true },
+)
+const binaryShape = object(
+  {
+    url: urlShape,
+    sha256: hashShape,
+    size: sizeShape,
+    /** How the artifact becomes files: one executable file (the default), or a tree packed as tar. */
+    unpack: optional(oneOf('file', 'tar')),
+    /** The program inside a tree. */
+    entry: optional(entryPathShape),
+    downloads: optional(array(downloadShape, { max: DOWNLOADS_MAX })),
+  },
+  { open: true },
+)
+
+const singleLine = (max: number) => string({ max, pattern: /^[^\r\n]*$/, says: 'one line of text' })
+
+export const releaseShape = object(
+  {
+    format: oneOf(RELEASE_FORMAT),
+    name: nameShape,
+    version: versionShape,
+    release_date: dateShape,
+    min_version: optional(versionShape),
+    rollback_floor: optional(versionShape),
+    changelog: optional(string({ max: CHANGELOG_MAX_CHARS })),
+    container_image: optional(singleLine(512)),
+    binaries: record(PLATFORM_PATTERN, binaryShape, { max: PLATFORMS_MAX }),
+  },
+  { open: true },
+)
+
+const stageShape = object({ at: dateShape, percent: integer({ max: 100 }) })
+
+export const rolloutShape = object(
+  {
+    format: oneOf(ROLLOUT_FORMAT),
+    name: nameShape,
+    channel: nameShape,
+    release: hashShape,
+    sequence: integer({ min: 1 }),
+    issued: dateShape,
+    expires: dateShape,
+    /** The last stage that has begun gives the percent; before the first one it is 0. */
+    stages: array(stageShape, { min: 1, max: STAGES_MAX }),
+    paused: optional(boolean()),
+    /** Salt of the buckets; the release's digest when absent, so that each release has other canaries. */
+    salt: optional(singleLine(128)),
+    /** Poll interval that the fleet should use, e.g. `5m`. */
+    poll: optional(parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 5m')),
+    /** Versions that must go back to this one. */
+    rollback: optional(array(versionShape, { max: 64 })),
+    /** SHA-256 of the manifest file before this one. */
+    previous: optional(hashShape),
+  },
+  { open: true },
+)
+
+export type Release = ShapeOf<typeof releaseShape>
+export type Rollout = ShapeOf<typeof rolloutShape>
+export type Binary = ShapeOf<typeof binaryShape>
+export type Download = ShapeOf<typeof downloadShape>
+export type Stage = ShapeOf<typeof stageShape>
+
+export interface Manifest {
+  readonly release: Release
+  readonly rollout: Rollout
+  /** SHA-256 of the release bytes: what the rollout statement is bound to. */
+  readonly releaseDigest: string
+  /** SHA-256 of the rollout bytes: what a sequence number stands for. */
+  readonly rolloutDigest: string
+}

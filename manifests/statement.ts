@@ -1,0 +1,93 @@
+// What the three signed statements (root, release, rollout) have in common.
+
+import { sha256, signedBytes } from './canonical-json.ts'
+import { parseDate } from './dates.ts'
+import { verifySignature } from './ed25519.ts'
+import { MoultError } from './errors.ts'
+import { decodeSignature, HEX_SHA256, type KeyId } from './keys.ts'
+import { SIGNATURES_MAX } from './limits.ts'
+import { array, object, parsed, type Shape, ShapeMismatch, string } from './shape.ts'
+import type { JsonObject } from './strict-json.ts'
+import { isVersion } from './versions.ts'
+
+export interface Signature {
+  readonly key: KeyId
+  /** Strict base64 of 64 bytes; anything else is no signature and does not count. */
+  readonly sig: string
+}
+
+/** The keys that may sign for a role, and how many of them must. */
+export interface SigningRole {
+  readonly threshold: number
+  /** Public keys by key id; the ids were checked against the keys. */
+  readonly keys: ReadonlyMap<KeyId, Uint8Array>
+}
+
+export const nameShape: Shape<string> = string({
+  pattern: /^[a-z0-9][a-z0-9._-]{0,63}$/,
+  says: 'a name of a-z, 0-9, dot, dash and underscore',
+})
+export const versionShape: Shape<string> = parsed(
+  (text) => (isVersion(text) ? text : undefined),
+  'a semantic version such as 1.4.2',
+)
+export const hashShape: Shape<string> = string({ pattern: HEX_SHA256, says: '64 lower-case hexadecimal digits' })
+/** A date stays text, so that what is printed is what was signed. */
+export const dateShape: Shape<string> = parsed(
+  (text) => (parseDate(text) === undefined ? undefined : text),
+  'an RFC 3339 date in UTC such as 2026-11-21T02:00:00Z',
+)
+export const signaturesShape: Shape<Signature[]> = array(
+  object({ key: string({ max: 128 }), sig: string({ max: 128 }) }, { open: true }),
+  { max: SIGNATURES_MAX },
+)
+
+/**
+ * Checks that enough distinct keys of the role have signed (SPEC 4). A broken or foreign signature beside a good one is
+ * passed over, so that a key can be added or retired without breaking anyone.
+ *
+ * @param unsigned members of the document that its signatures do not cover
+ * @throws MoultError ERR_TRUST_UNSIGNED, ERR_TRUST_SIGNATURE or ERR_TRUST_THRESHOLD
+ */
+export function assertSigned(what: string, document: JsonObject, unsigned: readonly string[], role: SigningRole): void {
+  const signatures = readSignatures(what, document)
+  if (signatures.length === 0) throw new MoultError('ERR_TRUST_UNSIGNED', `not signed: the ${what}`)
+  const message = signedBytes(document, unsigned)
+  const signers = new Set<KeyId>()
+  for (const { key, sig } of signatures) {
+    const publicKey = role.keys.get(key)
+    const bytes = decodeSignature(sig)
+    if (publicKey === undefined || bytes === undefined || signers.has(key)) continue
+    if (verifySignature(message, bytes, publicKey)) signers.add(key)
+  }
+  if (signers.size >= role.threshold) return
+  const details = { valid: signers.size, threshold: role.threshold, offered: signatures.map(({ key }) => key) }
+  if (signers.size === 0) {
+    throw new MoultError('ERR_TRUST_SIGNATURE', `no valid signature by a key of the role: the ${what}`, { details })
+  }
+  throw new MoultError('ERR_TRUST_THRESHOLD', `signed by ${signers.size} of ${role.threshold} keys: the ${what}`, { details })
+}
+
+function readSignatures(what: string, document: JsonObject): Signature[] {
+  if (!Object.hasOwn(document, 'signatures')) return []
+  try {
+    return signaturesShape.check(document['signatures'], `${what}.signatures`)
+  } catch (cause) {
+    throw new MoultError('ERR_TRUST_UNSIGNED', `no usable signatures: the ${what}`, { cause })
+  }
+}
+
+/** Runs a shape over part of a signed document. @throws MoultError ERR_MANIFEST_SCHEMA */
+export function checkShape<T>(shape: Shape<T>, value: unknown, path: string): T {
+  try {
+    return shape.check(value, path)
+  } catch (cause) {
+    if (!(cause instanceof ShapeMismatch)) throw cause
+    throw new MoultError('ERR_MANIFEST_SCHEMA', cause.message, { details: cause.details, cause })
+  }
+}
+
+/** SHA-256 of the bytes that a statement's signatures cover: the statement's identity, whoever signed it. */
+export function statementDigest(document: JsonObject, unsigned: readonly string[]): string {
+  return sha256(signedBytes(document, unsigned))
+}
