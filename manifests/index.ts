@@ -34,7 +34,7 @@ export {
   type Stage,
 } from './manifest.ts'
 export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
-export { acceptRoots, assertSelfSigned, isRoleChanged, readRoot, type Root, ROOT_FORMAT, ROLE_NAMES, type RoleName } from './root.ts'
+export { acceptRoots, assertSelfSigned, isRoleTightened, readRoot, type Root, ROOT_FORMAT, ROLE_NAMES, type RoleName } from './root.ts'
 export * as shape from './shape.ts'
 export {
   assertSigned,

@@ -120,8 +120,12 @@ function assertFollows(root: Root, next: Root): void {
   assertSelfSigned(next)
 }
 
-/** True when a role's keys or threshold differ: a stored sequence made under the old keys then binds no more. */
-export function isRoleChanged(role: RoleName, before: Root, after: Root): boolean {
+/**
+ * True when a role lost a key or asks for more of them: what was signed under the old role may not count any more. A key
+ * that is only added (the overlap of a rotation) takes nothing away: the old statements still verify, so their order
+ * MUST still bind.
+ */
+export function isRoleTightened(role: RoleName, before: Root, after: Root): boolean {
   const [a, b] = [before.roles[role], after.roles[role]]
-  return a.threshold !== b.threshold || a.keys.size !== b.keys.size || [...a.keys.keys()].some((id) => !b.keys.has(id))
+  return b.threshold > a.threshold || [...a.keys.keys()].some((id) => !b.keys.has(id))
 }

@@ -222,7 +222,8 @@ function asObject(value: unknown, path: string): Record<string, unknown> {
 }
 
 function join(path: string, name: string): string {
-  return path === '' ? name : `${path}.${name}`
+  const shown = printable(name)
+  return path === '' ? shown : `${path}.${shown}`
 }
 
 /** Untrusted data for an error message: short, and with nothing a terminal would obey. */
@@ -230,6 +231,10 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object' && value !== null) return 'an object'
-  const text = (JSON.stringify(value) ?? String(value)).replace(/[^\x20-\x7e]/g, '?')
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text
+  return printable(JSON.stringify(value) ?? `a ${typeof value}`)
+}
+
+function printable(text: string): string {
+  const shown = text.slice(0, 61).replace(/[^\x20-\x7e]/g, '?')
+  return shown.length > 60 ? `${shown.slice(0, 60)}...` : shown
 }

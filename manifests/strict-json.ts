@@ -11,7 +11,8 @@ export interface JsonObject {
 
 /**
  * Parses UTF-8 bytes: no replacement characters, no byte order mark, no duplicate or inherited key, keys of printable
- * ASCII, safe integers only, no lone surrogate, no control character but tab, LF and CR, depth of at most 32.
+ * ASCII, safe integers only, no lone surrogate, no control character (C0, DEL, C1) but tab, LF and CR, at most 32 objects and
+ * arrays inside each other.
  *
  * @throws MoultError ERR_MANIFEST_SYNTAX, with the offset in UTF-16 units
  */
@@ -53,9 +54,9 @@ class StrictParser {
   }
 
   #value(depth: number): JsonValue {
-    if (depth > JSON_MAX_DEPTH) this.#fail(`deeper than ${JSON_MAX_DEPTH} levels`)
     this.#skipSpace()
     const first = this.#text[this.#at]
+    if (depth === JSON_MAX_DEPTH && (first === '{' || first === '[')) this.#fail(`deeper than ${JSON_MAX_DEPTH} levels`)
     if (first === '{') return this.#object(depth)
     if (first === '[') return this.#array(depth)
     if (first === '"') return this.#string()
@@ -120,7 +121,7 @@ class StrictParser {
     }
     value += this.#text.slice(from, this.#at)
     this.#at += 1
-    if (/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(value)) this.#fail('a control character in a string', start)
+    if (/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/.test(value)) this.#fail('a control character in a string', start)
     if (/\p{Surrogate}/u.test(value)) this.#fail('a lone surrogate in a string', start)
     return value
   }

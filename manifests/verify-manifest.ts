@@ -4,7 +4,7 @@ import { parseDate } from './dates.ts'
 import { MoultError } from './errors.ts'
 import { ISSUED_AHEAD_MAX_MS, MANIFEST_MAX_BYTES, ROLLOUT_LIFETIME_MAX_MS } from './limits.ts'
 import { type Manifest, RELEASE_FORMAT, RELEASE_UNSIGNED, releaseShape, ROLLOUT_FORMAT, ROLLOUT_UNSIGNED, rolloutShape } from './manifest.ts'
-import { acceptRoots, isRoleChanged, type Root } from './root.ts'
+import { acceptRoots, isRoleTightened, type Root } from './root.ts'
 import { assertSigned, checkShape, statementDigest } from './statement.ts'
 import { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
 
@@ -102,9 +102,9 @@ function readRootChain(document: JsonObject): readonly JsonValue[] {
   return chain
 }
 
-/** New release or rollout keys void the old floor: a thief may have burnt sequence numbers up to the largest integer. */
+/** A revoked release or rollout key voids the old floor: a thief may have burnt all numbers up to the largest integer. */
 function floorUnder(trust: Trust, root: Root): Floor {
-  const rotated = isRoleChanged('release', trust.root, root) || isRoleChanged('rollout', trust.root, root)
+  const rotated = isRoleTightened('release', trust.root, root) || isRoleTightened('rollout', trust.root, root)
   return rotated ? NO_FLOOR : trust.floor
 }
 

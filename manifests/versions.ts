@@ -5,7 +5,8 @@ export const VERSION_MAX_CHARS = 128
 
 /** True for a version of Semantic Versioning 2.0.0, exactly as written: no `v`, no spaces. */
 export function isVersion(text: string): boolean {
-  return text.length <= VERSION_MAX_CHARS && parse(text)?.raw === text && /^[0-9]/.test(text)
+  // semver trims what it parses, so '1.2.3\n' would pass; the version becomes a directory name and a log line.
+  return text.length <= VERSION_MAX_CHARS && /^[0-9][0-9A-Za-z.+-]*$/.test(text) && parse(text) !== null
 }
 
 /**

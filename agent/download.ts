@@ -1,0 +1,136 @@
+// From a verified manifest to bytes on disk that match it. The smallest download that this agent can use comes first; a
+// bad one falls back to the next. Until the last hash is checked a file is called what it is: unverified.
+
+import { constants } from 'node:fs'
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createBrotliDecompress } from 'node:zlib'
+
+import { type Binary, MoultError } from '../manifests/index.ts'
+import { assertContent, writeAll } from './artifact-file.ts'
+import type { AgentEvent } from './events.ts'
+import { fetchFile } from './fetch-file.ts'
+import { toFileError } from './file-error.ts'
+import { freeBytes, type Home } from './home.ts'
+
+/** Left free on the disk beyond what the update itself needs. */
+const DISK_RESERVE_BYTES = 16 * 1024 * 1024
+
+export interface DownloadOptions {
+  readonly base: URL
+  readonly userAgent: string
+  readonly secretHeaders?: Readonly<Record<string, string>> | undefined
+  readonly timeoutMs: number
+  readonly retries: number
+  readonly stallMs?: number | undefined
+  /** Bytes a second; no limit when absent. */
+  readonly rateLimit?: number | undefined
+  /** Largest artifact that is taken, in bytes. */
+  readonly maxBytes: number
+  readonly signal?: AbortSignal | undefined
+  readonly emit: (event: AgentEvent) => void
+}
+
+/** One way to get an artifact. */
+export interface Source {
+  readonly url: string
+  readonly size: number
+  readonly sha256: string
+  readonly encoding?: 'br'
+}
+
+/** The ways that this agent can use, smallest first. */
+export function usableSources(binary: Binary): Source[] {
+  const sources: Source[] = [{ url: binary.url, size: binary.size, sha256: binary.sha256 }]
+  for (const { url, size, sha256, encoding, from } of binary.downloads ?? []) {
+    if (from === undefined && encoding === 'br') sources.push({ url, size, sha256, encoding })
+  }
+  return sources.toSorted((a, b) => a.size - b.size)
+}
+
+/**
+ * Gets the artifact into the staging directory.
+ * @returns path of a file whose size and SHA-256 are those of the manifest
+ * @throws MoultError ERR_NETWORK_*, ERR_BYTES_* or ERR_STAGE_*
+ */
+export async function downloadArtifact(home: Home, binary: Binary, options: DownloadOptions): Promise<string> {
+  const sources = usableSources(binary)
+  if (binary.size > options.maxBytes) {
+    throw new MoultError('ERR_BYTES_SIZE', `larger than the limit of ${options.maxBytes} bytes: the artifact`, {
+      details: { size: binary.size, limit: options.maxBytes },
+      hint: 'Raise maxPackageSize if this size is intended.',
+    })
+  }
+  assertSpace(home, binary.size + Math.max(...sources.map(({ size }) => size)))
+  let failure: unknown
+  for (const source of sources) {
+    try {
+      return await takeSource(home, binary, source, options)
+    } catch (error) {
+      failure = error
+      // Only bytes that turned out wrong make the next source worth a try: the network, the disk or a stop will not.
+      if (!(error instanceof MoultError) || !isAboutSource(error)) break
+      options.emit({ kind: 'download-failed', source: source.encoding ?? 'whole', error })
+    }
+  }
+  throw failure
+}
+
+function isAboutSource(error: MoultError): boolean {
+  return error.exitCode === 23 || error.code === 'ERR_NETWORK_STATUS' || error.code === 'ERR_NETWORK_URL'
+}
+
+function assertSpace(home: Home, bytes: number): void {
+  const free = freeBytes(home)
+  if (free >= bytes + DISK_RESERVE_BYTES) return
+  throw new MoultError('ERR_STAGE_SPACE', `${bytes} bytes needed, ${free} free: ${home.path}`, {
+    details: { needed: bytes, free, reserve: DISK_RESERVE_BYTES },
+    hint: 'Free some disk space; the old version keeps running and the update is tried again.',
+  })
+}
+
+async function takeSource(home: Home, binary: Binary, source: Source, options: DownloadOptions): Promise<string> {
+  const fetched = await fetchFile(join(home.staging, `${source.sha256}.partial`), source, options)
+  if (source.encoding === undefined) return fetched
+  const unpacked = join(home.staging, `${binary.sha256}.unverified`)
+  try {
+    await decompress(fetched, unpacked, binary)
+    return unpacked
+  } catch (error) {
+    await rm(unpacked, { force: true })
+    throw toFileError(error, unpacked)
+  } finally {
+    await rm(fetched, { force: true })
+  }
+}
+
+async function decompress(from: string, to: string, binary: Binary): Promise<void> {
+  await rm(to, { force: true })
+  const output = await open(to, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+  try {
+    const input = await open(from, 'r')
+    const unpacked = input.createReadStream().pipe(createBrotliDecompress())
+    try {
+      await writeBounded(output, unpacked, binary.size)
+    } catch (cause) {
+      const isBroken = cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_')
+      if (cause instanceof MoultError || !isBroken) throw cause
+      throw new MoultError('ERR_BYTES_ENCODING', 'the compressed download does not unpack', { cause })
+    } finally {
+      unpacked.destroy()
+      await input.close()
+    }
+    await assertContent(output, binary)
+  } finally {
+    await output.close()
+  }
+}
+
+async function writeBounded(output: FileHandle, chunks: AsyncIterable<Buffer>, size: number): Promise<void> {
+  let written = 0
+  for await (const chunk of chunks) {
+    written += chunk.length
+    if (written > size) throw new MoultError('ERR_BYTES_SIZE', `more than ${size} bytes: the unpacked artifact`)
+    await writeAll(output, chunk, written - chunk.length)
+  }
+}

@@ -1,0 +1,25 @@
+// What an updater tells its host: typed events, and one line for each, for people or for machines.
+
+import type { Decision } from '../manifests/index.ts'
+
+export type AgentEvent =
+  | { readonly kind: 'started'; readonly version: string; readonly url: string; readonly intervalMs: number }
+  | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number }
+  | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number }
+  | { readonly kind: 'update-found'; readonly version: string; readonly running: string; readonly reason: string; readonly bytes: number }
+  | { readonly kind: 'download-progress'; readonly received: number; readonly total: number }
+  | { readonly kind: 'download-interrupted'; readonly attempt: number; readonly error: unknown }
+  | { readonly kind: 'download-failed'; readonly source: string; readonly error: unknown }
+  | { readonly kind: 'staged'; readonly version: string }
+  | { readonly kind: 'swapped'; readonly version: string; readonly previous?: string | undefined }
+  | { readonly kind: 'trial'; readonly version: string; readonly started: number; readonly tries: number }
+  | { readonly kind: 'confirmed'; readonly version: string }
+  | { readonly kind: 'rolled-back'; readonly version: string; readonly to: string; readonly reason: string }
+  | { readonly kind: 'program-started'; readonly version: string; readonly pid: number }
+  | { readonly kind: 'program-exited'; readonly version: string; readonly status: string }
+  | { readonly kind: 'warning'; readonly message: string }
+
+/** Events that only matter while someone watches. */
+export function isDetail(event: AgentEvent): boolean {
+  return event.kind === 'download-progress' || (event.kind === 'checked' && event.decision.kind === 'up-to-date')
+}

@@ -1,0 +1,76 @@
+// Lays out a home: pinned root, settings, launcher, and the first version, from the update server or from a file.
+
+import { chmodSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { MoultError } from '../../manifests/index.ts'
+import { readSmallFile, replaceFile } from '../durable-file.ts'
+import { homeAt, prepareHome } from '../home.ts'
+import { installedRecord } from '../launch-record.ts'
+import { withLock } from '../lock.ts'
+import { checkSettings, loadSettings, readPinnedRoot, type SettingsFile } from '../settings.ts'
+import { update, type UpdateDeps } from '../update.ts'
+import { adoptProgram } from './adopt.ts'
+
+const LAUNCHER = new URL('../launcher/launch.sh', import.meta.url)
+
+export interface InstallOptions {
+  readonly home: string
+  /** Path of the root document to pin. */
+  readonly root: string
+  readonly settings: SettingsFile
+  /** Take this program as the first version instead of what the server offers. */
+  readonly program?: { readonly path: string; readonly version: string }
+  /** Read for `UPDATE_*` names only while the first version is fetched. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface InstallResult {
+  readonly home: string
+  readonly name: string
+  readonly version: string
+  readonly launcher: string
+}
+
+/**
+ * Safe to repeat: settings and launcher are renewed, a version that is installed stays, another root is refused.
+ * @throws MoultError
+ */
+export async function installAgent(options: InstallOptions, deps: UpdateDeps): Promise<InstallResult> {
+  const home = homeAt(resolve(options.home))
+  const settingsFile = checkSettings({ ...options.settings, root: undefined }, 'the settings given')
+  const root = readPinnedRoot(options.root)
+  prepareHome(home)
+  return withLock(home, async () => {
+    pinRoot(home.root, readFileSync(options.root))
+    replaceFile(home.config, `${JSON.stringify(settingsFile, undefined, 2)}\n`)
+    replaceFile(home.launch, readFileSync(LAUNCHER), 0o755)
+    chmodSync(home.launch, 0o755)
+    if (installedRecord(home) === undefined) {
+      if (options.program !== undefined) {
+        await adoptProgram(home, root.name, options.program.version, options.program.path)
+      } else {
+        await installFromServer(home.path, options, deps)
+      }
+    }
+    const version = installedRecord(home)?.version ?? ''
+    return { home: home.path, name: root.name, version, launcher: home.launch }
+  })
+}
+
+function pinRoot(path: string, bytes: Buffer): void {
+  const pinned = readSmallFile(path)
+  if (pinned === undefined) return replaceFile(path, bytes, 0o644)
+  if (pinned.equals(bytes)) return
+  throw new MoultError('ERR_USAGE_EXISTS', `another root document is pinned: ${path}`, {
+    hint: 'Remove it by hand if the agent is really meant to trust another project.',
+  })
+}
+
+async function installFromServer(home: string, options: InstallOptions, deps: UpdateDeps): Promise<void> {
+  const result = await update(loadSettings(home, options.env), { apply: true }, deps)
+  if (result.kind === 'swapped') return
+  const { decision } = result
+  const reason = 'reason' in decision ? decision.reason : decision.kind
+  throw new MoultError('ERR_POLICY_REFUSED', `nothing to install: ${reason}`, { details: { decision } })
+}

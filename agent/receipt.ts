@@ -1,0 +1,57 @@
+// The receipt of an installed version: which signed artifact it came from and which file in it is the program. It lies
+// in the version's directory before that gets its name, so a version without a receipt was never installed.
+
+import { accessSync, constants, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { entryPathShape, HEX_SHA256 } from '../manifests/index.ts'
+import { readSmallFile } from './durable-file.ts'
+import { type Home, versionDirectory } from './home.ts'
+
+export const RECEIPT_NAME = '.receipt'
+
+export interface Receipt {
+  readonly version: string
+  /** SHA-256 of the artifact: what a quarantine names. */
+  readonly sha256: string
+  readonly size: number
+  /** Path of the program inside the version's directory. */
+  readonly entry: string
+}
+
+export function formatReceipt({ version, sha256, size, entry }: Receipt): string {
+  return `version=${version}\nsha256=${sha256}\nsize=${size}\nentry=${entry}\n`
+}
+
+/** The receipt of an installed version, or undefined when there is none or it is damaged. */
+export function readReceipt(home: Home, version: string): Receipt | undefined {
+  const text = readSmallFile(join(versionDirectory(home, version), RECEIPT_NAME))?.toString('utf8')
+  if (text === undefined) return undefined
+  const fields = new Map(text.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]))
+  const [sha256, size, entry] = [fields.get('sha256') ?? '', Number(fields.get('size')), fields.get('entry') ?? '']
+  if (fields.get('version') !== version || !HEX_SHA256.test(sha256) || !Number.isSafeInteger(size)) return undefined
+  return isEntryPath(entry) ? { version, sha256, size, entry } : undefined
+}
+
+function isEntryPath(entry: string): boolean {
+  try {
+    return entryPathShape.check(entry, 'entry') === entry
+  } catch {
+    return false
+  }
+}
+
+/** Path of a version's program when it is there and executable; undefined otherwise. */
+export function programOf(home: Home, version: string): string | undefined {
+  const receipt = readReceipt(home, version)
+  if (receipt === undefined) return undefined
+  const program = join(versionDirectory(home, version), receipt.entry)
+  try {
+    accessSync(program, constants.X_OK)
+    const stat = statSync(program)
+    // An empty file is what a power cut leaves behind, and a shell would run it as a script that succeeds.
+    return stat.isFile() && stat.size > 0 ? program : undefined
+  } catch {
+    return undefined
+  }
+}

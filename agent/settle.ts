@@ -1,0 +1,50 @@
+// The first thing an updater does after a start: it takes note of how the last trial ended, and tidies up.
+
+import { formatDate, MoultError } from '../manifests/index.ts'
+import { prepareHome } from './home.ts'
+import { installedRecord, type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
+import { readReceipt } from './receipt.ts'
+import { cleanHome } from './retention.ts'
+import type { Settings } from './settings.ts'
+import { loadState, saveState, withQuarantined } from './state.ts'
+import type { UpdateDeps } from './update.ts'
+
+/**
+ * The caller holds the lock. Running it twice changes nothing more.
+ * @returns the record of what runs
+ * @throws MoultError ERR_HOME_INVALID or ERR_STAGE_*
+ */
+export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
+  const { home } = settings
+  prepareHome(home)
+  const record = installedRecord(home)
+  if (record === undefined) {
+    throw new MoultError('ERR_HOME_INVALID', `nothing is installed in ${home.path}`, {
+      hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>` first.',
+    })
+  }
+  const settled = record.failed === undefined ? record : quarantineFailed(settings, record, record.failed, deps)
+  const keep = { versions: settings.keepVersions, days: settings.keepDays, failed: record.failed?.version }
+  cleanHome(home, keep, deps.clock())
+  return settled
+}
+
+function quarantineFailed(
+  settings: Settings,
+  record: LaunchRecord,
+  failed: NonNullable<LaunchRecord['failed']>,
+  deps: UpdateDeps,
+): LaunchRecord {
+  const { home } = settings
+  const receipt = readReceipt(home, failed.version)
+  if (receipt !== undefined) {
+    const state = loadState(home, settings.root, (message) => deps.emit({ kind: 'warning', message }))
+    const at = formatDate(deps.clock())
+    // The quarantine is durable before the record forgets the failure: a crash in between only repeats this step.
+    saveState(home, withQuarantined(state, { sha256: receipt.sha256, version: failed.version, reason: failed.reason, at }))
+  }
+  const { failed: _, ...settled } = record
+  if (readLaunchRecord(home.current) !== undefined) writeLaunchRecord(home.current, settled)
+  deps.emit({ kind: 'rolled-back', version: failed.version, to: record.version, reason: failed.reason })
+  return settled
+}

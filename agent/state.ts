@@ -1,0 +1,98 @@
+// What an updater believes between polls. Two copies are kept: a damaged one is set aside and the other is used; with
+// both gone the pinned root stands, and the sequence floor is lost with them (SPEC.md, "State").
+
+import { renameSync } from 'node:fs'
+
+import {
+  type Floor,
+  hashShape,
+  type JsonObject,
+  NO_FLOOR,
+  parseStrictJson,
+  readRoot,
+  type Root,
+  shape,
+  versionShape,
+} from '../manifests/index.ts'
+import { readSmallFile, replaceFile } from './durable-file.ts'
+import type { Home } from './home.ts'
+
+const STATE_FORMAT = 'moult-state/1'
+export const QUARANTINE_MAX = 100
+
+const { array, integer, object, oneOf, optional, anything, string } = shape
+const stateShape = object({
+  format: oneOf(STATE_FORMAT),
+  root: anything(),
+  floor: object({ sequence: integer(), digest: string({ max: 64 }) }),
+  timeFloorMs: integer(),
+  rollbackFloor: optional(versionShape),
+  quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), { max: QUARANTINE_MAX }),
+  /** Validator of the cached manifest: its HTTP ETag and the hash of the stored body. */
+  cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 4096 }) })),
+  fallbackId: optional(string({ max: 64 })),
+})
+
+export interface QuarantineEntry {
+  readonly sha256: string
+  readonly version: string
+  readonly reason: string
+  /** RFC 3339 date. */
+  readonly at: string
+}
+
+export interface State {
+  readonly root: Root
+  readonly floor: Floor
+  /** The latest signed date that this machine's clock had reached: the clock is never believed below it. */
+  readonly timeFloorMs: number
+  readonly rollbackFloor?: string
+  readonly quarantine: readonly QuarantineEntry[]
+  readonly cached?: { readonly etag?: string; readonly sha256: string; readonly url: string }
+  /** Random agent id for machines that have none of their own. */
+  readonly fallbackId?: string
+}
+
+/**
+ * @param pinned the root that the agent was installed with; it wins over an older stored one
+ * @param warn called once for each damaged copy
+ */
+export function loadState(home: Home, pinned: Root, warn: (message: string) => void): State {
+  for (const path of [home.state, home.stateBackup]) {
+    const bytes = readSmallFile(path, 4 * 1024 * 1024)
+    if (bytes === undefined) continue
+    try {
+      return readState(bytes, pinned)
+    } catch (error) {
+      warn(`a damaged state file was set aside: ${path}: ${(error as Error).message}`)
+      try {
+        renameSync(path, `${path}.damaged`)
+      } catch {
+        // A read-only home keeps its damaged file; the other copy serves all the same.
+      }
+    }
+  }
+  return { root: pinned, floor: NO_FLOOR, timeFloorMs: 0, quarantine: [] }
+}
+
+function readState(bytes: Uint8Array, pinned: Root): State {
+  const { root: document, format: _, ...fields } = stateShape.check(parseStrictJson(bytes), '')
+  const stored = readRoot(document as JsonObject)
+  const root = stored.name === pinned.name && stored.version >= pinned.version ? stored : pinned
+  return { ...fields, root }
+}
+
+/** Writes both copies, one after the other, unless nothing changed. @throws MoultError ERR_STAGE_* */
+export function saveState(home: Home, state: State): void {
+  const { root, ...fields } = state
+  const text = `${JSON.stringify({ format: STATE_FORMAT, root: root.document, ...fields }, undefined, 2)}\n`
+  for (const path of [home.state, home.stateBackup]) {
+    if (readSmallFile(path)?.toString('utf8') !== text) replaceFile(path, text)
+  }
+}
+
+/** The state with one more artifact that is never tried again; the oldest entry goes when the list is full. */
+export function withQuarantined(state: State, entry: QuarantineEntry): State {
+  const others = state.quarantine.filter(({ sha256 }) => sha256 !== entry.sha256)
+  return { ...state, quarantine: [...others, entry].slice(-QUARANTINE_MAX) }
+}

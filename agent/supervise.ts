@@ -1,0 +1,132 @@
+// Runs any program as a child and keeps it up to date: what the launcher and an embedded updater do together, for
+// programs that know nothing of updates and for systems without a shell.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { EXIT_UPDATED } from '../manifests/index.ts'
+import type { AgentEvent } from './events.ts'
+import { type Launch, prepareLaunch } from './launch.ts'
+import { firstPollDelayMs } from './schedule.ts'
+import type { Settings, SettingsFile } from './settings.ts'
+import { Updater } from './updater.ts'
+
+const RESTART_MIN_MS = 1000
+const RESTART_MAX_MS = 60_000
+/** A program that ran this long has recovered: the next restart waits the shortest time again. */
+const STEADY_MS = 60_000
+
+export interface SuperviseOptions {
+  readonly settings: Settings
+  readonly overrides: Partial<SettingsFile>
+  readonly args: readonly string[]
+  readonly onEvent: (event: AgentEvent) => void
+  /** Stops the program and the supervisor. */
+  readonly signal: AbortSignal
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+interface Ending {
+  readonly code: number | null
+  readonly killedBy: NodeJS.Signals | null
+}
+
+/**
+ * Runs until the program ends by itself with status 0, or `signal` is aborted. Any other end is a crash: the program is
+ * started again with growing delays, and a version on trial is rolled back when its tries are used up.
+ *
+ * @returns the exit status for the supervisor's own process
+ * @throws MoultError ERR_HOME_INVALID when nothing is installed that could run
+ */
+export async function supervise(options: SuperviseOptions): Promise<number> {
+  const { settings, onEvent, signal } = options
+  const warn = (message: string): void => onEvent({ kind: 'warning', message })
+  let firstPollMs = firstPollDelayMs(settings.intervalMs, Math.random())
+  let crashes = 0
+  for (;;) {
+    const launch = prepareLaunch(settings.home, warn)
+    const startedMs = performance.now()
+    const { ending, isUpdated } = await runOnce(launch, firstPollMs, options)
+    if (signal.aborted) return 0
+    if (isUpdated || ending.code === EXIT_UPDATED) {
+      crashes = 0
+      // An agent that updates itself by other means must not spin either.
+      if (!isUpdated) await pause(RESTART_MIN_MS, signal)
+    } else if (ending.code === 0 && launch.trial === undefined) {
+      return 0
+    } else {
+      crashes = performance.now() - startedMs > STEADY_MS ? 1 : crashes + 1
+      await pause(Math.min(RESTART_MIN_MS * 2 ** (crashes - 1), RESTART_MAX_MS), signal)
+    }
+    if (signal.aborted) return 0
+    firstPollMs = Math.min(firstPollMs, settings.intervalMs)
+  }
+}
+
+/** One life of the program, with an updater beside it. */
+async function runOnce(launch: Launch, firstPollMs: number, options: SuperviseOptions) {
+  const { settings, overrides, onEvent, signal, env } = options
+  const child = startProgram(launch, options)
+  const ended = endingOf(child)
+  let isUpdated = false
+  const stopChild = (): Promise<void> => stopProgram(child, ended, settings.stopTimeoutMs)
+  const updater = new Updater({
+    version: launch.version,
+    home: settings.home.path,
+    settings: overrides,
+    firstPollMs,
+    env,
+    onEvent,
+    restart: async () => {
+      isUpdated = true
+      await stopChild()
+    },
+  })
+  updater.start()
+  const onStop = (): void => void stopChild()
+  signal.addEventListener('abort', onStop, { once: true })
+  if (signal.aborted) onStop()
+  const ending = await ended
+  signal.removeEventListener('abort', onStop)
+  onEvent({ kind: 'program-exited', version: launch.version, status: ending.killedBy ?? `status ${ending.code}` })
+  await updater.stop()
+  return { ending, isUpdated }
+}
+
+function startProgram(launch: Launch, { settings, args, env, onEvent }: SuperviseOptions): ChildProcess {
+  const { MOULT_TRIAL: _, ...inherited } = env
+  const child = spawn(launch.program, args, {
+    stdio: 'inherit',
+    env: {
+      ...inherited,
+      MOULT_HOME: settings.home.path,
+      MOULT_VERSION: launch.version,
+      MOULT_SUPERVISED: '1',
+      ...(launch.trial === undefined ? {} : { MOULT_TRIAL: String(launch.trial) }),
+    },
+  })
+  if (child.pid !== undefined) onEvent({ kind: 'program-started', version: launch.version, pid: child.pid })
+  return child
+}
+
+function endingOf(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, killedBy) => resolve({ code, killedBy }))
+    // A program that cannot even be started has ended like one that crashed at once.
+    child.once('error', () => resolve({ code: 127, killedBy: null }))
+  })
+}
+
+async function stopProgram(child: ChildProcess, ended: Promise<Ending>, timeoutMs: number): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = new AbortController()
+  const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => undefined)
+  if ((await Promise.race([ended, late])) === 'late') child.kill('SIGKILL')
+  timer.abort()
+  await ended
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(delayMs, undefined, { signal }).catch(() => undefined)
+}

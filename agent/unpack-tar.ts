@@ -1,0 +1,106 @@
+// Unpacks the archive of a tree. Only regular files and directories with plain names come out; anything else in the
+// archive refuses all of it. Its bytes were verified before, so this guards against a broken or stolen build.
+
+import { createReadStream } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+import { Parser, type ReadEntry } from 'tar'
+
+import { entryPathShape, MoultError } from '../manifests/index.ts'
+import { writeAll } from './artifact-file.ts'
+import { syncDirectory } from './durable-file.ts'
+import { RECEIPT_NAME } from './receipt.ts'
+
+const ENTRIES_MAX = 100_000
+
+/**
+ * @param limit total bytes that may come out: the archive is not compressed, so never more than its own size
+ * @throws MoultError ERR_STAGE_ARCHIVE or a file error; the caller removes `target`
+ */
+export async function unpackTar(archive: string, target: string, limit: number): Promise<void> {
+  const directories = new Set([target])
+  const names = new Set<string>()
+  let total = 0
+  const take = async (entry: ReadEntry): Promise<void> => {
+    const path = checkedPath(entry, names)
+    total += entry.size
+    if (total > limit || names.size > ENTRIES_MAX) throw refusal('more than the archive can hold', entry.path)
+    const place = join(target, path)
+    for (let parent = entry.type === 'Directory' ? place : dirname(place); !directories.has(parent); parent = dirname(parent)) {
+      directories.add(parent)
+    }
+    await mkdir(entry.type === 'Directory' ? place : dirname(place), { recursive: true, mode: 0o755 })
+    if (entry.type === 'Directory') entry.resume()
+    else await writeEntry(entry, place)
+  }
+  await readEntries(archive, take)
+  for (const directory of directories) syncDirectory(directory)
+}
+
+/** Hands over one entry after the other: the parser waits while an entry's body is unread. */
+async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<void>): Promise<void> {
+  let work = Promise.resolve()
+  const parser = new Parser({ strict: true, maxMetaEntrySize: 64 * 1024 })
+  await new Promise<void>((resolve, reject) => {
+    const input = createReadStream(archive)
+    const fail = (error: unknown): void => {
+      input.destroy()
+      reject(error instanceof MoultError || !isTarError(error) ? error : refusal('not a sound tar', String(error)))
+    }
+    parser.on('entry', (entry: ReadEntry) => {
+      work = work.then(() => take(entry))
+      work.catch(fail)
+    })
+    parser.on('error', fail)
+    parser.on('warn', (_code: string, message: string | Error) => fail(refusal('not a sound tar', String(message))))
+    parser.on('end', () => void work.then(resolve, reject))
+    input.on('error', fail)
+    input.on('data', (chunk) => {
+      if (!parser.write(chunk as Buffer)) input.pause()
+    })
+    parser.on('drain', () => input.resume())
+    input.on('end', () => parser.end())
+  })
+}
+
+function checkedPath(entry: ReadEntry, names: Set<string>): string {
+  if (entry.type !== 'File' && entry.type !== 'Directory') throw refusal(`an entry of type ${entry.type}`, entry.path)
+  const path = entry.path.replace(/\/$/, '')
+  try {
+    entryPathShape.check(path, 'path')
+  } catch {
+    throw refusal('a name that is not allowed', entry.path)
+  }
+  // Names that differ only in case are one file on some systems.
+  const folded = path.toLowerCase()
+  if (names.has(folded)) throw refusal('an entry twice', entry.path)
+  if (folded === RECEIPT_NAME) throw refusal('a reserved name', entry.path)
+  names.add(folded)
+  return path
+}
+
+async function writeEntry(entry: ReadEntry, place: string): Promise<void> {
+  const isExecutable = ((entry.mode ?? 0) & 0o111) !== 0
+  const file = await open(place, 'wx', isExecutable ? 0o755 : 0o644)
+  try {
+    let at = 0
+    for await (const chunk of entry as AsyncIterable<Buffer>) {
+      await writeAll(file, chunk, at)
+      at += chunk.length
+    }
+    if (at !== entry.size) throw refusal('a cut-off entry', entry.path)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+function refusal(reason: string, path: string): MoultError {
+  const shown = JSON.stringify(path).slice(0, 200)
+  return new MoultError('ERR_STAGE_ARCHIVE', `${reason}: ${shown}`, { details: { path: shown } })
+}
+
+function isTarError(error: unknown): boolean {
+  return error instanceof Error && !('syscall' in error)
+}

@@ -1,0 +1,65 @@
+// How a trial ends: the new version is confirmed, or the one before it comes back. Each is one durable replacement.
+
+import { compareVersions, parseStrictJson, releaseShape, type JsonObject } from '../manifests/index.ts'
+import { readSmallFile } from './durable-file.ts'
+import type { Home } from './home.ts'
+import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
+import { programOf } from './receipt.ts'
+import type { Settings } from './settings.ts'
+import { loadState, saveState } from './state.ts'
+
+/**
+ * Ends the trial of the running version for good. The caller holds the lock.
+ * @returns false when that version was not on trial
+ * @throws MoultError ERR_STAGE_*; the trial then goes on
+ */
+export function confirmVersion(settings: Settings, version: string): boolean {
+  const { home } = settings
+  const record = readLaunchRecord(home.current)
+  if (record?.trial === undefined || record.version !== version) return false
+  raiseRollbackFloor(settings, version)
+  const { trial: _, ...confirmed } = record
+  // The fallback first: whichever of the two is read after a crash, it names a version that proved itself.
+  writeLaunchRecord(home.confirmed, confirmed)
+  writeLaunchRecord(home.current, confirmed)
+  return true
+}
+
+/**
+ * Makes the previous version what runs next, and marks `version` as failed. The caller holds the lock.
+ * @returns the version that comes back, or undefined when there is none that could run: then nothing changes
+ * @throws MoultError ERR_STAGE_*
+ */
+export function rollBackVersion(home: Home, version: string, reason: string): string | undefined {
+  const record = readLaunchRecord(home.current)
+  if (record?.version !== version) return undefined
+  const previous = rollbackTarget(home, record)
+  if (previous === undefined) return undefined
+  writeLaunchRecord(home.current, { version: previous, failed: { version, reason } })
+  return previous
+}
+
+/** The version that a failed trial, or a person, can go back to. */
+export function rollbackTarget(home: Home, record: LaunchRecord): string | undefined {
+  const { previous } = record
+  return previous !== undefined && programOf(home, previous) !== undefined ? previous : undefined
+}
+
+/** A confirmed release that names a `rollback_floor` may have changed the data: nothing below it is installed again. */
+function raiseRollbackFloor(settings: Settings, version: string): void {
+  const floor = storedRelease(settings.home, version)?.rollback_floor
+  if (floor === undefined) return
+  const state = loadState(settings.home, settings.root, () => undefined)
+  if (state.rollbackFloor !== undefined && compareVersions(floor, state.rollbackFloor) <= 0) return
+  saveState(settings.home, { ...state, rollbackFloor: floor })
+}
+
+/** The release of the stored manifest, which was verified before it was stored, if it is of this version. */
+function storedRelease(home: Home, version: string) {
+  try {
+    const release = releaseShape.check(parseStrictJson(readSmallFile(home.manifest) ?? Buffer.alloc(0)) as JsonObject, '')
+    return release.version === version ? release : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// `moult`: the only place that reads argv, prints and exits. Each command registers itself from a file of its own and
+// loads what it needs when it runs.
+
+import { Command } from 'commander'
+
+import { registerAgentCommands } from './agent.ts'
+import { registerInit } from './init.ts'
+import { packageVersion } from './package-version.ts'
+import { registerRelease } from './release.ts'
+import { runProgram } from './run-program.ts'
+import { registerServe } from './serve.ts'
+import { registerVerify } from './verify.ts'
+
+const program = new Command('moult')
+  .description('Ship signed updates to a fleet of agents from nothing but static files.')
+  .version(packageVersion())
+  // A command inherits this when it is made: usage errors then get the exit status of the table.
+  .exitOverride()
+
+registerInit(program)
+registerRelease(program)
+registerVerify(program)
+registerServe(program)
+registerAgentCommands(program)
+
+await runProgram(program, process.argv)

@@ -1,0 +1,55 @@
+import type { ReleaseEvent } from '../release/index.ts'
+
+export interface Progress {
+  on(event: ReleaseEvent): void
+  /** Leaves the lines as they are; what is printed afterwards stands below them. */
+  end(): void
+}
+
+/**
+ * Shows events on stderr: one line a platform that tells its steps, on a terminal only; notes and builders' warnings
+ * always.
+ */
+export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  const isLive = stream.isTTY && process.env['TERM'] !== 'dumb'
+  const lines = new Map<string, string[]>()
+  const told = new Set<string>()
+  let shown = 0
+
+  const erase = (): void => {
+    if (shown > 0) stream.write(`\u001B[${shown}A\u001B[J`)
+    shown = 0
+  }
+  const draw = (): void => {
+    const width = Math.max(20, (stream.columns ?? 80) - 1)
+    for (const [subject, steps] of lines) stream.write(`${`  ${subject.padEnd(16)}${steps.join(', ')}`.slice(0, width)}\n`)
+    shown = lines.size
+  }
+  const print = (text: string): void => {
+    // Four platforms give the same warning four times.
+    if (told.has(text)) return
+    told.add(text)
+    if (isLive) erase()
+    stream.write(`${text}\n`)
+    if (isLive) draw()
+  }
+
+  return {
+    on(event) {
+      if (event.kind === 'note') print(`note: ${event.text}`)
+      else if (event.kind === 'output') print(event.text)
+      else if (isLive) {
+        const isFile = event.step === 'publish' || event.subject.includes('.')
+        const steps = isFile ? [event.subject] : [...(lines.get(event.subject) ?? [])]
+        if (!isFile && event.state === 'started') steps.push(event.step)
+        erase()
+        lines.set(isFile ? event.step : event.subject, steps)
+        draw()
+      }
+    },
+    end() {
+      shown = 0
+      lines.clear()
+    },
+  }
+}

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+
+import { MoultError } from '../manifests/errors.ts'
+import type { ReleaseResult } from '../release/index.ts'
+import { formatSize, printResult } from './print-result.ts'
+import { showProgress } from './progress.ts'
+import { runCommand } from './run-command.ts'
+
+interface Options {
+  config?: string
+  next?: boolean
+  channel?: string
+  percent?: string
+  stages?: string
+  expires?: string
+  notes?: string
+  notesFile?: string
+  minVersion?: string
+  rollbackFloor?: string
+  containerImage?: string
+  baseUrl?: string
+  plan?: boolean
+  json?: boolean
+}
+
+export function registerRelease(program: Command): void {
+  program
+    .command('release')
+    .description('build, hash, sign and publish a version')
+    .argument('[version]', 'default: where `version` of the configuration says')
+    .option('--next', 'the next patch after the live version')
+    .option('--channel <name>', 'default: of the configuration, or stable')
+    .option('--percent <n>', 'share of the fleet, from the start')
+    .option('--stages <list>', 'e.g. 0h:5%,24h:25%,48h:100%')
+    .option('--expires <duration>', 'how long the rollout is good without a refresh, e.g. 90d')
+    .option('--notes <text>', 'release notes')
+    .option('--notes-file <file>', 'release notes from a file')
+    .option('--min-version <version>', 'agents older than this update at once')
+    .option('--rollback-floor <version>', 'once this release has run, nothing below is installed again')
+    .option('--container-image <reference>', 'the image with this version, for agents that only signal')
+    .option('--base-url <url>', 'write absolute URLs, which the simplest clients need')
+    .option('--config <file>', 'default: moult.config.json')
+    .option('--plan', 'build, and say what would be published; publishes nothing')
+    .option('--json', 'print one JSON object')
+    .action((version: string | undefined, options: Options) =>
+      runCommand(options, (signal) => runRelease(version, options, signal)),
+    )
+}
+
+async function runRelease(version: string | undefined, options: Options, signal: AbortSignal): Promise<void> {
+  if (version !== undefined && options.next === true) {
+    throw new MoultError('ERR_USAGE_INVALID', `--next: expected no version beside it, got ${version}`)
+  }
+  const { notes, notesFile, percent, ...rest } = options
+  const changelog = notes ?? (notesFile === undefined ? undefined : await readNotes(notesFile))
+  const { release } = await import('../release/index.ts')
+  const progress = showProgress()
+  try {
+    const share = percent === undefined ? undefined : Number(percent.replace(/%$/, '') || Number.NaN)
+    const result = await release({ ...rest, version, changelog, percent: share }, { on: progress.on, signal })
+    progress.end()
+    printResult(options.json, result, describe(result))
+  } finally {
+    progress.end()
+  }
+}
+
+async function readNotes(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new MoultError('ERR_CONFIG_MISSING', `the release notes cannot be read: ${file}`, { details: { file }, cause })
+  }
+}
+
+function describe({ kind, name, version, channel, target, rollout, files }: ReleaseResult): string[] {
+  const what = `${name} ${version} on ${channel}`
+  const heading = {
+    published: `Published ${what} to ${target}`,
+    planned: `Plan for ${what} to ${target}: built, and nothing published`,
+    unchanged: `Already live: ${what} in ${target}; its rollout was left as it is`,
+  }[kind]
+  const width = Math.max(...files.map(({ path }) => path.length))
+  return [
+    heading,
+    ...files.map(({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`),
+    ...(rollout === undefined ? [] : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
+  ]
+}
+
+function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {
+  return stages.length === 1 ? `${stages[0]?.percent} % at once` : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
+}

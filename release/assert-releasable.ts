@@ -1,0 +1,26 @@
+import { compareVersions, formatDate, MoultError, parseDate } from '../manifests/index.ts'
+import type { Live } from './live.ts'
+
+/**
+ * Refuses what agents would refuse or misread: a version older than the live one, and a statement dated before the last.
+ * @throws MoultError ERR_POLICY_REFUSED or ERR_TRUST_DATE
+ */
+export function assertReleasable(version: string, live: Live | undefined, now: number): void {
+  if (live === undefined) return
+  const { release, rollout } = live.manifest
+  // Build metadata does not order versions, so 1.0.0+2 is not newer than 1.0.0+1.
+  const isNewer = compareVersions(version, release.version) > 0
+  if (!isNewer && version !== release.version) {
+    throw new MoultError('ERR_POLICY_REFUSED', `not newer than the live ${release.version}: ${version}`, {
+      hint: 'Agents do not go back. Release the old code under a new version.',
+      details: { version, live: release.version },
+    })
+  }
+  const issued = parseDate(rollout.issued) ?? 0
+  if (Math.floor(now / 1000) * 1000 < issued) {
+    throw new MoultError('ERR_TRUST_DATE', `this clock says ${formatDate(now)}; the live manifest is of ${rollout.issued}`, {
+      hint: 'Set the clock of this machine.',
+      details: { now: formatDate(now), issued: rollout.issued },
+    })
+  }
+}

@@ -1,0 +1,122 @@
+// moult.config.json: its shape, from which the published JSON Schema is printed (npm run schemas).
+
+import { entryPathShape, nameShape, parseDuration, PLATFORM_PATTERN, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
+import { parseStages } from './stages.ts'
+
+const { array, boolean, described, integer, object, oneOf, optional, parsed, ShapeMismatch, string, tagged } = shape
+
+export const CONFIG_FILE = 'moult.config.json'
+export const SCHEMA_REFERENCE = './node_modules/moult/schemas/moult.config.schema.json'
+export const DEFAULT_PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 'windows-amd64'] as const
+/** Folders of the published layout: a channel of this name would put its manifest among the immutable files. */
+const RESERVED_CHANNELS = ['bin', 'releases', 'trust']
+
+const path = string({ pattern: /^[^\0]+$/, max: 1024, says: 'a path' })
+const platform = string({ pattern: PLATFORM_PATTERN, says: 'a platform such as linux-amd64' })
+const variableName = string({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, max: 128, says: 'the name of an environment variable' })
+
+function either<A, B>(text: shape.Shape<A>, other: shape.Shape<B>): shape.Shape<A | B> {
+  return {
+    check: (value, at) => (typeof value === 'string' ? text.check(value, at) : other.check(value, at)),
+    schema: { oneOf: [text.schema, other.schema] },
+  }
+}
+
+export const channelShape: shape.Shape<string> = {
+  check(value, at) {
+    const channel = nameShape.check(value, at)
+    if (RESERVED_CHANNELS.includes(channel)) throw new ShapeMismatch(at, 'a channel besides bin, releases and trust', channel)
+    return channel
+  },
+  schema: { ...nameShape.schema, not: { enum: RESERVED_CHANNELS } },
+}
+
+const versionSource = tagged('from', {
+  'package.json': object({ from: oneOf('package.json'), path: optional(described('Default package.json.', path)) }),
+  'git-tag': object({ from: oneOf('git-tag') }),
+  file: object({ from: oneOf('file'), path: described('A file that holds the version and nothing else.', path) }),
+})
+
+const build = tagged('type', {
+  command: object({
+    type: oneOf('command'),
+    command: described(
+      'Run once a platform, without a shell. {os} {arch} {platform} {version} {name} {exe} {out} are filled in; the environment has MOULT_OS, MOULT_ARCH, MOULT_PLATFORM, MOULT_VERSION, MOULT_OUT, GOOS and GOARCH.',
+      either(string({ max: 4096 }), array(string({ max: 4096 }), { min: 1 })),
+    ),
+    shell: optional(described('Run the command, then a string, by the shell.', boolean())),
+    output: optional(described('The file that the command writes; default: a private one, given as {out}.', path)),
+  }),
+  files: object({
+    type: oneOf('files'),
+    path: described('The executable of each platform, e.g. bin/agent-{os}-{arch}{exe}.', path),
+  }),
+  script: object({
+    type: oneOf('script'),
+    entry: described('A TypeScript or JavaScript agent; becomes one executable file for the Node of the host.', path),
+    minify: optional(boolean()),
+  }),
+  node: object({
+    type: oneOf('node'),
+    entry: described('A TypeScript or JavaScript agent; becomes one executable with its own Node.', path),
+    minify: optional(boolean()),
+    nodeVersion: optional(string({ pattern: /^\d+\.\d+\.\d+$/, says: 'a version of Node such as 26.3.0' })),
+  }),
+  directory: object({
+    type: oneOf('directory'),
+    path: described('The tree of each platform, e.g. out/{platform}.', path),
+    entry: described('The program inside the tree.', entryPathShape),
+  }),
+})
+
+const httpUrl = string({ pattern: /^https?:\/\/[!-[\]-~]+$/, says: 'an http or https URL' })
+const publish = object({
+  type: oneOf('directory'),
+  path: described('Default ./updates.', path),
+  url: optional(described('Where the directory is served: a release is read back through it.', httpUrl)),
+})
+
+const signer = described(
+  'A key file, or {"env": NAME} for a variable that holds a seed in base64.',
+  either(path, object({ env: variableName })),
+)
+
+const lifetime = parsed((text) => {
+  const timeMs = parseDuration(text)
+  return timeMs !== undefined && timeMs > 0 && timeMs <= ROLLOUT_LIFETIME_MAX_MS ? text : undefined
+}, 'a duration such as 90d, of at most 400d')
+
+const rollout = object({
+  expires: optional(described('How long a rollout statement is good; default 90d.', lifetime)),
+  percent: optional(described('Share of the fleet from the start; default 100.', integer({ max: 100 }))),
+  stages: optional(
+    parsed((text) => (parseStages(text) === undefined ? undefined : text), 'stages such as 0h:5%,24h:25%,48h:100%', 4096),
+  ),
+})
+
+export const configShape = object({
+  $schema: optional(string()),
+  name: described('Name of the agent; part of every signed statement.', nameShape),
+  channel: optional(described('Default stable.', channelShape)),
+  platforms: optional(described(`Default ${DEFAULT_PLATFORMS.join(', ')}.`, array(platform, { min: 1, max: 64 }))),
+  version: optional(described('Where the version comes from when the command names none.', versionSource)),
+  build,
+  jobs: optional(described('Builds at the same time; default: the number of processors.', integer({ min: 1, max: 64 }))),
+  compress: optional(described('Also publish compressed artifacts; default true.', boolean())),
+  smoke: optional(described('Run <artifact> --version where it runs here; default: for the build type node.', boolean())),
+  publish: optional(publish),
+  baseUrl: optional(described('Write absolute URLs that begin with this, for the simplest clients.', httpUrl)),
+  root: optional(described('The root document that agents pin; default trust/1.root.json. Later roots lie beside it.', path)),
+  keys: optional(
+    described(
+      'Who signs what; default: the variable MOULT_KEY where it is set, else keys/moult.key.',
+      object({ release: optional(signer), rollout: optional(signer) }),
+    ),
+  ),
+  rollout: optional(rollout),
+})
+
+export type Config = shape.ShapeOf<typeof configShape>
+export type BuildConfig = Config['build']
+export type SignerConfig = shape.ShapeOf<typeof signer>
+export type VersionSource = shape.ShapeOf<typeof versionSource>

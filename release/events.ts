@@ -1,0 +1,11 @@
+import type { Platform } from '../manifests/index.ts'
+
+export type StepName = 'build' | 'pack' | 'hash' | 'smoke' | 'compress' | 'publish' | 'read back'
+
+/** What a caller may show while it waits. Nothing here is a secret, and nothing needs an answer. */
+export type ReleaseEvent =
+  | { readonly kind: 'step'; readonly step: StepName; readonly state: 'started' | 'done'; readonly subject: string }
+  /** A line of a builder that succeeded, e.g. a bundler's warning. */
+  | { readonly kind: 'output'; readonly platform: Platform; readonly text: string }
+  /** Something that a person should know although nothing failed. */
+  | { readonly kind: 'note'; readonly text: string }

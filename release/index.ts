@@ -1,0 +1,18 @@
+// The release side as a library: build, sign, publish and check releases. It never prints; progress goes to `deps.on`.
+
+export { CONFIG_FILE, type Config, configShape } from './config.ts'
+export type { ReleaseEvent, StepName } from './events.ts'
+export { type InitOptions, initProject, type InitResult } from './init-project.ts'
+export { BUILD_TYPES, type BuildType } from './initial-config.ts'
+export { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, readRoots } from './open-project.ts'
+export type { PlannedFile } from './plan-publish.ts'
+export { openDirectory } from './publishers/directory.ts'
+export type { Publisher, PublishFile, Unlock } from './publishers/publisher.ts'
+export { type LoadedConfig, readConfig } from './read-config.ts'
+export type { ReleaseOptions } from './release-options.ts'
+export type { ReleaseResult } from './release-result.ts'
+export { release } from './release.ts'
+export { signerOfSeed, type Signer } from './signers/signer.ts'
+export type { Environment, ReleaseDeps } from './surroundings.ts'
+export type { VerifiedFile } from './verify-binary.ts'
+export { verifyPublished, type VerifyOptions, type VerifyResult } from './verify-published.ts'

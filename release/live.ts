@@ -1,0 +1,49 @@
+import {
+  type Manifest,
+  MANIFEST_MAX_BYTES,
+  MoultError,
+  NO_FLOOR,
+  parseDate,
+  parseStrictJson,
+  type Root,
+  sha256,
+  type Verified,
+  verifyManifest,
+} from '../manifests/index.ts'
+import { manifestPath } from './layout.ts'
+import type { Publisher } from './publishers/publisher.ts'
+
+/** What a channel offers at present. */
+export interface Live {
+  readonly bytes: Uint8Array
+  /** Of the file's bytes: the condition for replacing it, and `previous` of the next. */
+  readonly sha256: string
+  readonly manifest: Verified<Manifest>
+}
+
+/**
+ * Reads and verifies the live manifest, as of the moment it was issued: an expired one is still a predecessor.
+ * @throws MoultError ERR_PUBLISH_FAILED when it is not of this project
+ */
+export async function readLive(publisher: Publisher, pinned: Root, channel: string): Promise<Live | undefined> {
+  const path = manifestPath(channel)
+  const bytes = await publisher.read(path, MANIFEST_MAX_BYTES)
+  if (bytes === undefined) return undefined
+  const verdict = verifyManifest(bytes, { root: pinned, channel, floor: NO_FLOOR }, issuedMs(bytes) ?? 0)
+  if (verdict.kind === 'accepted') return { bytes, sha256: sha256(bytes), manifest: verdict.manifest }
+  throw new MoultError('ERR_PUBLISH_FAILED', `the live manifest does not verify (${verdict.error.message}): ${path}`, {
+    hint: `Is ${publisher.target} the right place, and is the root of this project the one that its agents pin?`,
+    details: { path, reason: verdict.error.toJSON() },
+    cause: verdict.error,
+  })
+}
+
+function issuedMs(bytes: Uint8Array): number | undefined {
+  try {
+    const issued = (parseStrictJson(bytes) as { rollout?: { issued?: unknown } } | null)?.rollout?.issued
+    return typeof issued === 'string' ? parseDate(issued) : undefined
+  } catch {
+    // The verification that follows says precisely what is wrong.
+    return undefined
+  }
+}

@@ -1,0 +1,24 @@
+import type { PublishPlan } from './plan-publish.ts'
+import type { Project } from './open-project.ts'
+import { step, type Surroundings } from './surroundings.ts'
+
+/**
+ * Writes what was planned. The order is an invariant: artifacts, then the release (its commit point) and the roots, then
+ * the manifest. A run that is killed anywhere leaves a live manifest that is whole and names only files that exist.
+ * @throws MoultError ERR_PUBLISH_*
+ */
+export async function publish(plan: PublishPlan, { publisher }: Project, around: Surroundings): Promise<void> {
+  for (const { path, action, source, size, sha256 } of plan.artifacts) {
+    if (action === 'keep' || source === undefined) continue
+    await step(around, 'publish', path, () => publisher.putArtifact(path, { size, sha256, source }))
+  }
+  for (const { path, action, bytes } of plan.documents) {
+    if (action === 'keep') continue
+    await step(around, 'publish', path, () => publisher.putDocument(path, bytes))
+  }
+  const { manifest } = plan
+  if (manifest === undefined) return
+  await step(around, 'publish', manifest.path, () =>
+    publisher.replaceManifest(manifest.path, manifest.bytes, manifest.replaces),
+  )
+}

@@ -1,0 +1,55 @@
+import { type Binary, formatDate, type JsonObject, RELEASE_FORMAT, RELEASE_UNSIGNED } from '../manifests/index.ts'
+import type { CompressedArtifact } from './compress-artifacts.ts'
+import { artifactPath, urlOf } from './layout.ts'
+import type { Project } from './open-project.ts'
+import { signDocument } from './sign.ts'
+
+/** What a release says besides its bytes. */
+export interface ReleaseNotes {
+  readonly changelog?: string | undefined
+  readonly minVersion?: string | undefined
+  readonly rollbackFloor?: string | undefined
+  readonly containerImage?: string | undefined
+}
+
+export interface ReleaseFacts extends ReleaseNotes {
+  readonly version: string
+  readonly channel: string
+  readonly baseUrl?: string | undefined
+}
+
+/** The release statement, signed by the release role: this version is these bytes. */
+export async function makeRelease(
+  artifacts: readonly CompressedArtifact[],
+  facts: ReleaseFacts,
+  project: Project,
+  now: number,
+): Promise<JsonObject> {
+  const binaries = artifacts.map((artifact) => [artifact.platform, binaryOf(artifact, facts, project.name)] as const)
+  const document = {
+    format: RELEASE_FORMAT,
+    name: project.name,
+    version: facts.version,
+    release_date: formatDate(now),
+    ...(facts.minVersion === undefined ? {} : { min_version: facts.minVersion }),
+    ...(facts.rollbackFloor === undefined ? {} : { rollback_floor: facts.rollbackFloor }),
+    ...(facts.changelog === undefined ? {} : { changelog: facts.changelog }),
+    ...(facts.containerImage === undefined ? {} : { container_image: facts.containerImage }),
+    binaries: Object.fromEntries(binaries),
+  }
+  return signDocument(document as JsonObject, RELEASE_UNSIGNED, project.signers.release)
+}
+
+function binaryOf({ platform, file, entry, brotli }: CompressedArtifact, facts: ReleaseFacts, name: string): Binary {
+  const url = (encoding?: string): string =>
+    urlOf(artifactPath(name, facts.version, platform, encoding), facts.channel, facts.baseUrl)
+  const downloads =
+    brotli === undefined ? [] : [{ url: url('br'), size: brotli.size, sha256: brotli.sha256, encoding: 'br' }]
+  return {
+    url: url(),
+    sha256: file.sha256,
+    size: file.size,
+    ...(entry === undefined ? {} : { unpack: 'tar' as const, entry }),
+    ...(downloads.length === 0 ? {} : { downloads }),
+  }
+}

@@ -1,0 +1,45 @@
+import type { ReleaseEvent, StepName } from './events.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a flow takes from the world around it. Every part has a default. */
+export interface ReleaseDeps {
+  /** Milliseconds since 1970; default: the clock of this machine. */
+  readonly now?: () => number
+  /** Gets the progress. The library itself prints nothing. */
+  readonly on?: (event: ReleaseEvent) => void
+  /** Stops builds and transfers. What is published already stays whole. */
+  readonly signal?: AbortSignal
+  /** Default: the environment of this process. */
+  readonly env?: Environment
+}
+
+export interface Surroundings {
+  readonly now: () => number
+  readonly on: (event: ReleaseEvent) => void
+  readonly signal: AbortSignal
+  readonly env: Environment
+}
+
+export function surroundingsOf(deps: ReleaseDeps): Surroundings {
+  return {
+    now: deps.now ?? Date.now,
+    on: deps.on ?? (() => {}),
+    signal: deps.signal ?? new AbortController().signal,
+    env: deps.env ?? process.env,
+  }
+}
+
+/** Tells the listener when a step begins and when it has succeeded. */
+export async function step<T>(
+  around: Pick<Surroundings, 'on' | 'signal'>,
+  name: StepName,
+  subject: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  around.signal.throwIfAborted()
+  around.on({ kind: 'step', step: name, state: 'started', subject })
+  const result = await work()
+  around.on({ kind: 'step', step: name, state: 'done', subject })
+  return result
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { Readable, type Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createBrotliDecompress } from 'node:zlib'
+
+import { type Binary, type Download, isMoultError, MoultError, type Platform } from '../manifests/index.ts'
+import type { Digest } from './durable-files.ts'
+import type { PublishedSource } from './published-source.ts'
+
+export interface VerifiedFile extends Digest {
+  readonly platform: Platform
+  readonly url: string
+  /** Present for a download that is not the artifact itself. */
+  readonly encoding?: string
+}
+
+/** Fetches the artifact and each of its downloads, and unpacks those. @throws MoultError ERR_NETWORK_* or ERR_BYTES_* */
+export async function verifyBinary(
+  source: PublishedSource,
+  manifestUrl: URL,
+  platform: Platform,
+  binary: Binary,
+  signal: AbortSignal,
+): Promise<VerifiedFile[]> {
+  const files: VerifiedFile[] = []
+  for (const wanted of [binary, ...(binary.downloads ?? [])] as readonly (Binary | Download)[]) {
+    const encoding = 'encoding' in wanted ? wanted.encoding : undefined
+    const whole = 'from' in wanted && wanted.from !== undefined ? undefined : binary
+    await verifyFile(source, new URL(wanted.url, manifestUrl), wanted, encoding === undefined ? undefined : whole, encoding, signal)
+    const { url, size, sha256 } = wanted
+    files.push({ platform, url, size, sha256, ...(encoding === undefined ? {} : { encoding }) })
+  }
+  return files
+}
+
+async function verifyFile(
+  source: PublishedSource,
+  url: URL,
+  wanted: Digest,
+  unpacked: Digest | undefined,
+  encoding: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const packed = meter(wanted, url)
+  const body = packed.count(await source.open(url, signal))
+  const decoder: Transform | undefined = encoding === 'br' && unpacked !== undefined ? createBrotliDecompress() : undefined
+  if (decoder === undefined || unpacked === undefined) {
+    for await (const _ of body) signal.throwIfAborted()
+  } else {
+    const content = meter(unpacked, url)
+    try {
+      await pipeline(Readable.from(body), decoder, async (chunks: AsyncIterable<Buffer>) => {
+        for await (const _ of content.count(chunks)) signal.throwIfAborted()
+      })
+    } catch (cause) {
+      signal.throwIfAborted()
+      if (isMoultError(cause)) throw cause
+      throw new MoultError('ERR_BYTES_ENCODING', `does not unpack: ${url.pathname}`, { details: { url: url.href }, cause })
+    }
+    content.check()
+  }
+  packed.check()
+}
+
+/** Counts and hashes what flows through, and stops a body that is longer than it may be. */
+function meter(wanted: Digest, url: URL): { count(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>; check(): void } {
+  const hash = createHash('sha256')
+  let size = 0
+  const details = { url: url.href, expected: wanted.size }
+  return {
+    async *count(chunks) {
+      for await (const chunk of chunks) {
+        size += chunk.length
+        if (size > wanted.size) throw new MoultError('ERR_BYTES_SIZE', `longer than signed: ${url.pathname}`, { details })
+        hash.update(chunk)
+        yield chunk
+      }
+    },
+    check() {
+      if (size !== wanted.size) throw new MoultError('ERR_BYTES_SIZE', `shorter than signed: ${url.pathname}`, { details: { ...details, got: size } })
+      if (hash.digest('hex') !== wanted.sha256) throw new MoultError('ERR_BYTES_HASH', `not the signed bytes: ${url.pathname}`, { details })
+    },
+  }
+}

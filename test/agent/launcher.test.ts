@@ -1,0 +1,842 @@
+// The launcher is a shell script, so every test runs it as a supervisor does: a real process on a real home directory.
+// The versions in that home are small shell scripts that print what they were given; no Node is on their PATH.
+import assert from 'node:assert/strict'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const LAUNCHER = join(import.meta.dirname, '../../agent/launcher/launch.sh')
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
+const scratch = fs.mkdtempSync(join(tmpdir(), 'moult-launcher-'))
+after(() => fs.rmSync(scratch, { recursive: true, force: true }))
+
+/** The absolute path of a program, or undefined when it is not installed. */
+function locate(program: string): string | undefined {
+  const options = { env: { PATH: SYSTEM_PATH }, encoding: 'utf8' } as const
+  const { status, stdout } = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], options)
+  return status === 0 ? stdout.trim() : undefined
+}
+
+function folderOf(name: string): string {
+  return fs.mkdtempSync(join(scratch, `${name}-`))
+}
+
+/** A PATH on which every tool is busybox's own, as in a small container image. */
+function busyboxPath(busybox: string): string {
+  const folder = folderOf('busybox')
+  for (const tool of ['cat', 'chmod', 'mv', 'rm', 'sleep', 'sync', 'sh', 'grep']) {
+    fs.symlinkSync(busybox, join(folder, tool))
+  }
+  return folder
+}
+
+interface Shell {
+  readonly name: string
+  readonly command: readonly string[]
+  readonly path: string
+  readonly skip: string | false
+}
+
+const SHELLS: readonly Shell[] = ['dash', 'busybox sh', 'bash --posix'].map((name) => {
+  const [program = '', ...rest] = name.split(' ')
+  const located = locate(program)
+  const path = program === 'busybox' && located !== undefined ? busyboxPath(located) : SYSTEM_PATH
+  const skip = located === undefined ? `${program} is not installed here` : false
+  return { name, command: [located ?? program, ...rest], path, skip }
+})
+
+/** Prints every fact a test asks for; `BODY` is where a test puts what the version then does. */
+const REPORT = `#!/bin/sh
+echo "ran=\${0#*/versions/}"
+echo "pid=$$"
+echo "cwd=$PWD"
+echo "home=$MOULT_HOME"
+echo "version=$MOULT_VERSION"
+echo "launcher=$MOULT_LAUNCHER"
+echo "trial=\${MOULT_TRIAL-unset}"
+echo "leak=\${entry-unset}"
+for argument in "$@"; do echo "argument=$argument"; done
+if [ -f "$MOULT_HOME/current" ]; then
+  while IFS= read -r line; do echo "saw=$line"; done <"$MOULT_HOME/current"
+fi
+`
+
+function installVersion(home: string, version: string, body = '', entry = 'bin/agent'): string {
+  const folder = join(home, 'versions', version)
+  const program = join(folder, entry)
+  fs.mkdirSync(join(program, '..'), { recursive: true })
+  fs.writeFileSync(program, `${REPORT}${body}\n`, { mode: 0o755 })
+  const receipt = `version=${version}\nsha256=00\nsize=1\nentry=${entry}\nkind=archive\n`
+  fs.writeFileSync(join(folder, '.receipt'), receipt)
+  return program
+}
+
+function newHome(name = 'home', versions: readonly string[] = ['1.0.0', '1.0.1']): string {
+  const home = join(folderOf('home'), name)
+  fs.mkdirSync(home)
+  fs.copyFileSync(LAUNCHER, join(home, 'launch'))
+  fs.chmodSync(join(home, 'launch'), 0o755)
+  for (const version of versions) installVersion(home, version)
+  return home
+}
+
+type RecordFields = Readonly<Record<string, string | number>>
+
+function recordText(fields: RecordFields): string {
+  return [...Object.entries(fields).map(([key, value]) => `${key}=${value}`), 'end', ''].join('\n')
+}
+
+function writeRecord(home: string, fields: RecordFields, file = 'current'): void {
+  fs.writeFileSync(join(home, file), recordText(fields))
+}
+
+/** The record as an object, or undefined when absent; written by the launcher, so it MUST be well-formed. */
+function readRecord(home: string): Record<string, string> | undefined {
+  if (!fs.existsSync(join(home, 'current'))) return undefined
+  const text = fs.readFileSync(join(home, 'current'), 'utf8')
+  assert.match(text, /^([a-z]+=[^\n]*\n)+end\n$/)
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .slice(0, -2)
+      .map((line) => line.split('=') as [string, string]),
+  )
+}
+
+interface Outcome {
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly pid: number | undefined
+  readonly stdout: string
+  readonly stderr: string
+  /** The last value of a key the version printed. */
+  readonly fact: (key: string) => string | undefined
+  readonly facts: (key: string) => string[]
+}
+
+interface LaunchOptions {
+  readonly args?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  readonly script?: string
+  readonly before?: readonly string[]
+  readonly input?: string
+  readonly detached?: boolean
+  readonly during?: (child: ChildProcess, output: () => string) => Promise<void>
+}
+
+async function launch(shell: Shell, home: string, options: LaunchOptions = {}): Promise<Outcome> {
+  const [command = '', ...rest] = [...(options.before ?? []), ...shell.command]
+  const child = spawn(command, [...rest, options.script ?? join(home, 'launch'), ...(options.args ?? [])], {
+    env: { PATH: shell.path, ...options.env },
+    cwd: options.cwd ?? '/',
+    detached: options.detached ?? false,
+    timeout: 60_000,
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stdin.on('error', () => {}) // a version that reads no input may be gone before it is written
+  child.stdin.end(options.input ?? '')
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  await options.during?.(child, () => stdout)
+  const [status, signal] = await ended
+  const facts = (key: string): string[] =>
+    stdout
+      .split('\n')
+      .filter((line) => line.startsWith(`${key}=`))
+      .map((line) => line.slice(key.length + 1))
+  return { status, signal, pid: child.pid, stdout, stderr, facts, fact: (key) => facts(key).at(-1) }
+}
+
+async function waitFor(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += 10) {
+    if (waited > 20_000) throw new Error(`waited in vain: ${what}`)
+    await delay(10)
+  }
+}
+
+const ranVersion = (outcome: Outcome): string | undefined => outcome.fact('ran')?.split('/')[0]
+
+// --- the table -----------------------------------------------------------------------------------------------------
+
+const CURRENT = ['fine', 'absent', 'empty', 'truncated', 'garbage', 'not installed', 'path'] as const
+const CONFIRMED = ['fine', 'absent', 'garbage'] as const
+const PREVIOUS = ['usable', 'unusable', 'unnamed'] as const
+const TRIAL = ['unnamed', '0', '2', '3', '7', 'x', '-1', '08', ''] as const
+
+interface State {
+  readonly current: (typeof CURRENT)[number]
+  readonly confirmed: (typeof CONFIRMED)[number]
+  readonly previous: (typeof PREVIOUS)[number]
+  readonly trial: (typeof TRIAL)[number]
+}
+
+const STATES: readonly State[] = CURRENT.flatMap((current) =>
+  CONFIRMED.flatMap((confirmed) =>
+    PREVIOUS.flatMap((previous) => TRIAL.map((trial) => ({ current, confirmed, previous, trial }))),
+  ),
+)
+
+/** 2.0.0 is the current version, 1.0.0 the previous, 0.9.0 the confirmed, 0.5.0 merely lies there as the newest. */
+function buildState(home: string, state: State): void {
+  if (state.current !== 'not installed') installVersion(home, '2.0.0')
+  if (state.previous === 'usable') installVersion(home, '1.0.0')
+  installVersion(home, '0.9.0')
+  installVersion(home, '0.5.0')
+  for (const version of fs.readdirSync(join(home, 'versions'))) {
+    const seconds = version === '0.5.0' ? 2_000 : 1_000
+    fs.utimesSync(join(home, 'versions', version, '.receipt'), seconds, seconds)
+  }
+  const text = recordText({
+    ...(state.trial === 'unnamed' ? {} : { trial: state.trial }),
+    version: state.current === 'path' ? '../2.0.0' : '2.0.0',
+    ...(state.previous === 'unnamed' ? {} : { previous: '1.0.0' }),
+  })
+  if (state.current === 'empty') fs.writeFileSync(join(home, 'current'), '')
+  else if (state.current === 'truncated') fs.writeFileSync(join(home, 'current'), text.slice(0, -5))
+  else if (state.current === 'garbage') fs.writeFileSync(join(home, 'current'), '\0\u00ff{"version":"2.0.0"}\0\nend\n')
+  else if (state.current !== 'absent') fs.writeFileSync(join(home, 'current'), text)
+  if (state.confirmed === 'fine') writeRecord(home, { version: '0.9.0' }, 'confirmed')
+  if (state.confirmed === 'garbage') fs.writeFileSync(join(home, 'confirmed'), 'version=0.9.0\n')
+}
+
+interface Expectation {
+  readonly runs: string
+  readonly trial: string
+  /** Absent: the file stays as it is, byte for byte. */
+  readonly record?: Record<string, string>
+}
+
+function expectation(state: State): Expectation {
+  const fallback = state.confirmed === 'fine' ? '0.9.0' : '0.5.0'
+  const believed = state.current === 'fine' || state.current === 'not installed'
+  if (!believed) return { runs: fallback, trial: 'unset' }
+  const installed = state.current === 'fine'
+  const hasPrevious = state.previous === 'usable'
+  if (state.trial === 'unnamed') {
+    return { runs: installed ? '2.0.0' : hasPrevious ? '1.0.0' : fallback, trial: 'unset' }
+  }
+  const tried = { '0': 0, '2': 2, '3': 3, '7': 7 }[state.trial as string] ?? 0
+  if (!installed || tried >= 3) {
+    const reason = installed ? 'tries' : 'missing'
+    if (hasPrevious) {
+      return { runs: '1.0.0', trial: 'unset', record: { version: '1.0.0', failed: '2.0.0', reason } }
+    }
+    return installed ? { runs: '2.0.0', trial: `${tried + 1}` } : { runs: fallback, trial: 'unset' }
+  }
+  const previous = state.previous === 'unnamed' ? {} : { previous: '1.0.0' }
+  return {
+    runs: '2.0.0',
+    trial: `${tried + 1}`,
+    record: { version: '2.0.0', ...previous, trial: `${tried + 1}`, tries: '3' },
+  }
+}
+
+async function checkState(shell: Shell, state: State): Promise<void> {
+  const home = newHome('home', [])
+  buildState(home, state)
+  const file = join(home, 'current')
+  const before = fs.existsSync(file) ? fs.readFileSync(file) : undefined
+  const outcome = await launch(shell, home)
+  const expected = expectation(state)
+  const about = `${JSON.stringify(state)}\n${outcome.stdout}${outcome.stderr}`
+  assert.equal(ranVersion(outcome), expected.runs, about)
+  assert.equal(outcome.facts('ran').length, 1, about)
+  assert.equal(outcome.fact('version'), expected.runs, about)
+  assert.equal(outcome.fact('trial'), expected.trial, about)
+  assert.equal(outcome.status, 0, about)
+  if (expected.record === undefined) {
+    assert.deepEqual(fs.existsSync(file) ? fs.readFileSync(file) : undefined, before, about)
+  } else {
+    assert.deepEqual(readRecord(home), expected.record, about)
+    assert.equal(fs.statSync(file).mode & 0o777, 0o644, about)
+    assert.deepEqual(outcome.facts('saw'), fs.readFileSync(file, 'utf8').trimEnd().split('\n'), about)
+  }
+  const ordinary = expected.runs === '2.0.0' && !['3', '7'].includes(state.trial)
+  assert.equal(outcome.stderr === '', ordinary, about)
+  assert.equal(fs.existsSync(join(home, 'current.new')), false, about)
+  fs.rmSync(home, { recursive: true })
+}
+
+async function inParallel<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items]
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await check(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(16, 2 * availableParallelism()) }, worker))
+}
+
+// --- crash points --------------------------------------------------------------------------------------------------
+
+/**
+ * A copy of the launcher in which shell functions stand before the tools it calls. Not programs on PATH, as some builds of
+ * busybox look there only after their own tools.
+ */
+function launcherWith(home: string, functions: string): string {
+  const script = join(home, 'launch-test')
+  fs.writeFileSync(script, `${functions}\n${fs.readFileSync(LAUNCHER, 'utf8')}`)
+  return script
+}
+
+/** A function that kills the launcher's whole process group before or after the tool does its work the n-th time. */
+function killAt(home: string, { tool, nth, when }: CrashPoint): string {
+  const count = `'${join(home, 'count')}'`
+  return `${tool}() {
+    echo x >>${count}
+    [ "$(grep -c x ${count})" -eq ${nth} ] || { command ${tool} "$@"; return; }
+    ${when === 'after' ? `command ${tool} "$@"` : ':'}
+    kill -9 0
+  }`
+}
+
+interface CrashPoint {
+  readonly tool: string
+  readonly nth: number
+  readonly when: 'before' | 'after'
+}
+
+const CRASH_POINTS: readonly CrashPoint[] = ['rm 1', 'chmod 1', 'sync 1', 'mv 1', 'sync 2'].flatMap((step) => {
+  const [tool = '', nth] = step.split(' ')
+  return (['before', 'after'] as const).map((when) => ({ tool, nth: Number(nth), when }))
+})
+
+// --- the tests -----------------------------------------------------------------------------------------------------
+
+for (const shell of SHELLS) {
+  describe(`the launcher under ${shell.name}`, { skip: shell.skip, concurrency: true }, () => {
+    test(`gives the answer of the model in all ${STATES.length} states of the files`, async () => {
+      await inParallel(STATES, (state) => checkState(shell, state))
+    })
+
+    test('runs the version with the arguments, environment, directory and standard input it was given', async () => {
+      const home = newHome('a home  with "odd" $names')
+      installVersion(home, '1.0.1', 'read -r line; echo "input=$line"', 'bin dir/the agent')
+      writeRecord(home, { version: '1.0.1' })
+      const args = ['two words', '', '*', '$(echo no)', "it's"]
+      for (const MOULT_LAUNCH of ['', 'stay']) {
+        const env = { MOULT_LAUNCH, MOULT_TRIAL: '9', MOULT_HOME: '/elsewhere', entry: 'mine' }
+        const outcome = await launch(shell, home, { args, env, cwd: '/usr', input: 'hello\n' })
+        assert.equal(outcome.stderr, '')
+        assert.deepEqual(outcome.facts('argument'), args)
+        assert.equal(outcome.fact('ran'), '1.0.1/bin dir/the agent')
+        assert.equal(outcome.fact('home'), home)
+        assert.equal(outcome.fact('launcher'), '1')
+        assert.equal(outcome.fact('trial'), 'unset')
+        assert.equal(outcome.fact('leak'), 'mine')
+        assert.equal(outcome.fact('cwd'), '/usr')
+        assert.equal(outcome.fact('input'), 'hello')
+      }
+    })
+
+    test('finds home by a relative path, by the bare name, and by MOULT_HOME when called through a link', async () => {
+      const home = newHome('-home')
+      writeRecord(home, { version: '1.0.1' })
+      const parent = join(home, '..')
+      const link = join(folderOf('link'), 'launch')
+      fs.symlinkSync(join(home, 'launch'), link)
+      const calls: LaunchOptions[] = [
+        { cwd: parent, script: './-home/launch', env: { CDPATH: '/usr:/' } },
+        { cwd: home, script: 'launch', env: { MOULT_HOME: '/elsewhere' } },
+        { script: link, env: { MOULT_HOME: home } },
+      ]
+      for (const call of calls) {
+        const outcome = await launch(shell, home, call)
+        assert.equal(outcome.fact('home'), home, outcome.stderr)
+        assert.equal(outcome.fact('ran'), '1.0.1/bin/agent')
+      }
+      const lost = await launch(shell, home, { script: link })
+      assert.equal(lost.status, 78)
+      assert.match(lost.stderr, /set MOULT_HOME/)
+    })
+
+    test('gives its process to the version, and its exit status', async () => {
+      const home = newHome()
+      installVersion(home, '1.0.1', 'exit 42')
+      writeRecord(home, { version: '1.0.1' })
+      const outcome = await launch(shell, home)
+      assert.equal(outcome.fact('pid'), `${outcome.pid}`)
+      assert.equal(outcome.status, 42)
+      installVersion(home, '1.0.1', 'kill -TERM $$')
+      assert.equal((await launch(shell, home)).signal, 'SIGTERM')
+      assert.equal((await launch(shell, home, { env: { MOULT_LAUNCH: 'stay' } })).status, 143)
+    })
+
+    test('ends with 78 and says so when no version can be started', async () => {
+      const home = newHome('home', [])
+      writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+      const outcome = await launch(shell, home)
+      assert.equal(outcome.status, 78)
+      assert.match(outcome.stderr, /^moult-launch: no version in .* can be started/m)
+      assert.equal((await launch(shell, home, { env: { MOULT_LAUNCH: 'stay' } })).status, 78)
+    })
+
+    test('does not start a version that is damaged on disk, whatever the damage', async () => {
+      const damages: Record<string, (home: string, program: string, receipt: string) => void> = {
+        'no receipt': (_home, _program, receipt) => fs.rmSync(receipt),
+        'empty receipt': (_home, _program, receipt) => fs.writeFileSync(receipt, ''),
+        'receipt is a directory': (_home, _program, receipt) => {
+          fs.rmSync(receipt)
+          fs.mkdirSync(receipt)
+        },
+        'no program': (_home, program) => fs.rmSync(program),
+        'empty program': (_home, program) => fs.truncateSync(program),
+        'not executable': (_home, program) => fs.chmodSync(program, 0o644),
+        'program is a directory': (_home, program) => {
+          fs.rmSync(program)
+          fs.mkdirSync(program)
+        },
+        'entry climbs': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=../1.0.0/bin/agent\n'),
+        'entry climbs later': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=bin/../bin/agent\n'),
+        'entry is absolute': (_home, program, receipt) => fs.writeFileSync(receipt, `entry=${program}\n`),
+        'entry is empty': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=\n'),
+      }
+      for (const [damage, inflict] of Object.entries(damages)) {
+        const home = newHome()
+        const program = installVersion(home, '1.0.1')
+        inflict(home, program, join(home, 'versions/1.0.1/.receipt'))
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0' })
+        const outcome = await launch(shell, home)
+        assert.equal(ranVersion(outcome), '1.0.0', damage)
+        assert.match(outcome.stderr, /falling back to version 1\.0\.0/, damage)
+        assert.deepEqual(readRecord(home), { version: '1.0.1', previous: '1.0.0' }, damage)
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 1 })
+        assert.equal(ranVersion(await launch(shell, home)), '1.0.0', damage)
+        assert.deepEqual(readRecord(home), { version: '1.0.0', failed: '1.0.1', reason: 'missing' }, damage)
+      }
+    })
+
+    test('believes a receipt without a final newline, and starts any well-formed version name', async () => {
+      const home = newHome('home', [])
+      for (const version of ['1', '1.0.0-rc.1+build.5', '-v', 'x'.repeat(128)]) {
+        installVersion(home, version)
+        fs.writeFileSync(join(home, 'versions', version, '.receipt'), 'entry=bin/agent')
+        writeRecord(home, { version })
+        const outcome = await launch(shell, home)
+        assert.equal(ranVersion(outcome), version)
+        assert.equal(outcome.stderr, '')
+      }
+    })
+
+    test('takes a record for damaged unless it is whole, ends with its end line and names a version', async () => {
+      const good = recordText({ version: '1.0.1', previous: '1.0.0' })
+      const damaged = [
+        ...Array.from({ length: good.length }, (_unused, length) => good.slice(0, length)),
+        `${good}version=1.0.1\n`,
+        `${good}x`,
+        `${good}end\n`,
+        good.replaceAll('\n', '\r\n'),
+        good.replace('end', 'END'),
+        good.replace('version=', 'version ='),
+        ...[
+          '',
+          '.',
+          '..',
+          '.hidden',
+          '../1.0.1',
+          '1.0.1/../1.0.0',
+          '1.0.1 ',
+          ' 1.0.1',
+          '1.0.1=',
+          'é',
+          '*',
+          '$(id)',
+        ].map((version) => recordText({ version })),
+        recordText({ version: 'x'.repeat(129) }),
+        recordText({ previous: '1.0.1' }),
+      ]
+      await inParallel(damaged, async (text) => {
+        const home = newHome('home', ['0.9.0', '1.0.0', '1.0.1', 'x'.repeat(128)])
+        writeRecord(home, { version: '0.9.0' }, 'confirmed')
+        fs.writeFileSync(join(home, 'current'), text)
+        const outcome = await launch(shell, home)
+        assert.equal(ranVersion(outcome), '0.9.0', JSON.stringify(text))
+        assert.match(outcome.stderr, /the launch record is absent or damaged/)
+        assert.equal(fs.readFileSync(join(home, 'current'), 'utf8'), text)
+      })
+    })
+
+    test('is not stopped by a record that is a directory or a pipe, nor by what lies at current.new', async () => {
+      const home = newHome()
+      writeRecord(home, { version: '1.0.0' }, 'confirmed')
+      fs.mkdirSync(join(home, 'current'))
+      assert.equal(ranVersion(await launch(shell, home)), '1.0.0')
+      fs.rmdirSync(join(home, 'current'))
+      spawnSync('mkfifo', [join(home, 'current')])
+      assert.equal(ranVersion(await launch(shell, home)), '1.0.0')
+      fs.rmSync(join(home, 'current'))
+
+      writeRecord(home, { version: '1.0.1', trial: 0 })
+      const victim = join(home, 'victim')
+      fs.writeFileSync(victim, 'precious')
+      fs.symlinkSync(victim, join(home, 'current.new'))
+      assert.equal((await launch(shell, home)).fact('trial'), '1')
+      spawnSync('mkfifo', [join(home, 'current.new')])
+      assert.equal((await launch(shell, home)).fact('trial'), '2')
+      assert.equal(fs.readFileSync(victim, 'utf8'), 'precious')
+      assert.deepEqual(readRecord(home), { version: '1.0.1', trial: '2', tries: '3' })
+    })
+
+    test('keeps what the record says while it counts, leaves out what it does not know, and reads any order', async () => {
+      const home = newHome()
+      const known = { reason: 'health', tries: '5', failed: '0.9.9', previous: '1.0.0', trial: '3', version: '1.0.1' }
+      writeRecord(home, { color: '$(touch /tmp/no)', ...known, note: '`x`' })
+      const outcome = await launch(shell, home)
+      assert.deepEqual(readRecord(home), { ...known, trial: '4' })
+      assert.equal(outcome.fact('trial'), '4')
+      const odd = { version: '1.0.1', previous: '../1.0.0', trial: '1', tries: 'many', failed: 'a b', reason: 'x' }
+      writeRecord(home, odd)
+      await launch(shell, home)
+      assert.deepEqual(readRecord(home), { version: '1.0.1', trial: '2', tries: '3' })
+    })
+
+    test('goes back to the previous version after the last try, and stays there', async () => {
+      const home = newHome()
+      installVersion(home, '1.0.1', 'exit 7')
+      writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0, tries: 3 })
+      for (const count of ['1', '2', '3']) {
+        const outcome = await launch(shell, home)
+        assert.equal(outcome.status, 7)
+        assert.equal(outcome.fact('trial'), count)
+        assert.ok(outcome.facts('saw').includes(`trial=${count}`), 'the try is on record before the version runs')
+        assert.equal(outcome.stderr, '')
+      }
+      const rolledBack = { version: '1.0.0', failed: '1.0.1', reason: 'tries' }
+      for (const note of [/1\.0\.1 has failed \(tries\), going back to 1\.0\.0/, /^$/]) {
+        const outcome = await launch(shell, home)
+        assert.equal(ranVersion(outcome), '1.0.0')
+        assert.match(outcome.stderr, note)
+        assert.deepEqual(readRecord(home), rolledBack)
+      }
+    })
+
+    test('counts the tries of a program that cannot be executed at all', async () => {
+      const home = newHome()
+      fs.writeFileSync(join(home, 'versions/1.0.1/bin/agent'), '#!/no/such/interpreter\n', { mode: 0o755 })
+      for (const MOULT_LAUNCH of ['', 'stay']) {
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0, tries: 1 })
+        const first = await launch(shell, home, { env: { MOULT_LAUNCH } })
+        assert.equal(first.status === 0, MOULT_LAUNCH === 'stay')
+        if (MOULT_LAUNCH === '') assert.equal(ranVersion(await launch(shell, home)), '1.0.0')
+        assert.deepEqual(readRecord(home), { version: '1.0.0', failed: '1.0.1', reason: 'tries' })
+      }
+    })
+
+    test('runs the previous version when a try cannot be counted, and the one on trial when there is none', async () => {
+      for (const fault of ['current.new is a directory', 'no sync', 'no mv']) {
+        const home = newHome()
+        const tool = /^no (\w+)$/.exec(fault)?.[1]
+        if (tool === undefined) fs.mkdirSync(join(home, 'current.new'))
+        const script = launcherWith(home, tool === undefined ? '' : `${tool}() { return 127; }`)
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 1 })
+        const outcome = await launch(shell, home, { script })
+        assert.equal(ranVersion(outcome), '1.0.0', fault)
+        assert.equal(outcome.fact('trial'), 'unset', fault)
+        assert.match(outcome.stderr, /cannot count a try of version 1\.0\.1/, fault)
+        assert.deepEqual(readRecord(home), { version: '1.0.1', previous: '1.0.0', trial: '1' }, fault)
+
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 3 })
+        assert.equal(ranVersion(await launch(shell, home, { script })), '1.0.0', fault)
+        writeRecord(home, { version: '1.0.1', trial: 1 })
+        const alone = await launch(shell, home, { script })
+        assert.equal(ranVersion(alone), '1.0.1', fault)
+        assert.equal(alone.fact('trial'), '2', fault)
+      }
+    })
+
+    test('runs the previous version on a full or read-only file system, and eats no disk', async (context) => {
+      const mounted = folderOf('mount')
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', mounted]).status !== 0) {
+        context.skip('no right to mount a file system here')
+        return
+      }
+      try {
+        const home = newHome()
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 1 })
+        fs.cpSync(home, join(mounted, 'home'), { recursive: true })
+        const filler = join(mounted, 'filler')
+        assert.throws(() => fs.writeFileSync(filler, Buffer.alloc(1_000_000)), { code: 'ENOSPC' })
+        for (const disk of ['full', 'read-only']) {
+          if (disk === 'read-only') {
+            fs.rmSync(filler)
+            assert.equal(spawnSync('mount', ['-o', 'remount,ro', mounted]).status, 0)
+          }
+          const outcome = await launch(shell, join(mounted, 'home'))
+          assert.equal(ranVersion(outcome), '1.0.0', `${disk}: ${outcome.stderr}`)
+          assert.match(outcome.stderr, /cannot count a try/)
+          assert.deepEqual(readRecord(join(mounted, 'home')), { version: '1.0.1', previous: '1.0.0', trial: '1' })
+          assert.equal(fs.existsSync(join(mounted, 'home/current.new')), false)
+        }
+      } finally {
+        spawnSync('umount', [mounted])
+      }
+    })
+
+    test('has the old record or the new one, whole, after a kill at any step of writing it', async () => {
+      const records = [
+        { version: '1.0.1', previous: '1.0.0', trial: '1', tries: '3' },
+        { version: '1.0.1', previous: '1.0.0', trial: '3', tries: '3' },
+      ]
+      const cases = CRASH_POINTS.flatMap((point) => records.map((record) => ({ ...point, record })))
+      await inParallel(cases, async ({ record, ...point }) => {
+        const { tool, nth, when } = point
+        const about = `${when} ${tool} ${nth}, trial ${record.trial}`
+        const home = newHome()
+        writeRecord(home, record)
+        const script = launcherWith(home, killAt(home, point))
+        const outcome = await launch(shell, home, { script, detached: true })
+        assert.equal(outcome.signal, 'SIGKILL', about)
+        assert.equal(outcome.stdout, '', about)
+        const moved = tool === 'mv' ? when === 'after' : nth === 2
+        const counted = record.trial === '1'
+        const next = counted ? { ...record, trial: '2' } : { version: '1.0.0', failed: '1.0.1', reason: 'tries' }
+        assert.deepEqual(readRecord(home), moved ? next : record, about)
+
+        const again = await launch(shell, home)
+        assert.equal(ranVersion(again), counted ? '1.0.1' : '1.0.0', about)
+        assert.deepEqual(readRecord(home), counted ? { ...record, trial: moved ? '3' : '2' } : next, about)
+        assert.equal(fs.existsSync(join(home, 'current.new')), false, about)
+      })
+    })
+
+    const strace = locate('strace')
+    const traced = strace !== undefined && spawnSync(strace, ['-o', '/dev/null', 'true']).status === 0
+    const noTrace = traced ? false : 'strace is not installed or not permitted here'
+
+    test(
+      'flushes the new record before the rename, and the directory before the version',
+      { skip: noTrace },
+      async () => {
+        const home = newHome()
+        writeRecord(home, { version: '1.0.1', trial: 0 })
+        const trace = join(home, 'trace')
+        const before = [
+          strace ?? '',
+          '-f',
+          '-y',
+          '-o',
+          trace,
+          '-e',
+          'trace=write,fsync,rename,renameat,renameat2,execve',
+        ]
+        assert.equal((await launch(shell, home, { before })).status, 0)
+        const lines = fs.readFileSync(trace, 'utf8').split('\n')
+        const steps: [string, (line: string) => boolean][] = [
+          ['write', (line) => /write\(\d+<.*\/current\.new>/.test(line)],
+          ['flush of the file', (line) => /fsync\(\d+<.*\/current\.new>\)\s+= 0/.test(line)],
+          ['rename', (line) => /rename\w*\(.*current\.new.*current"/.test(line) && line.includes('= 0')],
+          ['flush of home', (line) => line.includes(`<${home}>)`) && /fsync\(\d+<.*\)\s+= 0/.test(line)],
+          ['start', (line) => line.includes(`execve("${join(home, 'versions/1.0.1/bin/agent')}"`)],
+        ]
+        const found = steps.map(([, matches]) => lines.findIndex(matches))
+        const about = `${steps.map(([name], index) => `${name}: line ${found[index]}`).join(', ')}\n${lines.join('\n')}`
+        assert.ok(
+          found.every((line) => line >= 0),
+          about,
+        )
+        assert.deepEqual(
+          found,
+          found.toSorted((a, b) => a - b),
+          about,
+        )
+      },
+    )
+
+    test('runs the previous version when the disk refuses the flush', { skip: noTrace }, async () => {
+      const home = newHome()
+      writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+      const before = [
+        strace ?? '',
+        '-f',
+        '-o',
+        '/dev/null',
+        '-P',
+        join(home, 'current.new'),
+        '-e',
+        'inject=fsync:error=EIO',
+      ]
+      const outcome = await launch(shell, home, { before })
+      assert.equal(ranVersion(outcome), '1.0.0', outcome.stderr)
+      assert.deepEqual(readRecord(home), { version: '1.0.1', previous: '1.0.0', trial: '0' })
+    })
+
+    test('flushes everything where sync takes no argument', async () => {
+      const home = newHome()
+      const calls = join(home, 'calls')
+      writeRecord(home, { version: '1.0.1', trial: 0 })
+      const script = launcherWith(home, `sync() { echo "sync $*" >>'${calls}'; [ $# -eq 0 ]; }`)
+      const outcome = await launch(shell, home, { script })
+      assert.equal(outcome.fact('trial'), '1')
+      assert.equal(outcome.stderr, '')
+      assert.equal(
+        fs
+          .readFileSync(calls, 'utf8')
+          .split('\n')
+          .filter((line) => line === 'sync ').length,
+        2,
+      )
+    })
+
+    test('goes on when nobody reads its log', async () => {
+      const home = newHome()
+      const outcome = await launch(shell, home, { during: async (child) => void child.stderr?.destroy() })
+      assert.equal(outcome.status, 0)
+      assert.equal(ranVersion(outcome) === undefined, false)
+    })
+
+    describe('as the parent (MOULT_LAUNCH=stay)', { concurrency: true }, () => {
+      const env = { MOULT_LAUNCH: 'stay' }
+
+      test('starts what the record says after exit 100, and passes on any other exit', async () => {
+        const home = newHome()
+        const swap = 'printf "version=1.0.1\\ntrial=0\\nprevious=1.0.0\\nend\\n" >"$MOULT_HOME/next"'
+        installVersion(home, '1.0.0', `${swap} && mv "$MOULT_HOME/next" "$MOULT_HOME/current"; exit 100`)
+        installVersion(home, '1.0.1', 'printf "version=1.0.1\\nend\\n" >"$MOULT_HOME/current"; exit 9')
+        writeRecord(home, { version: '1.0.0' })
+        const started = Date.now()
+        const outcome = await launch(shell, home, { env, args: ['--flag'] })
+        assert.ok(Date.now() - started < 20_000)
+        assert.equal(outcome.status, 9)
+        assert.deepEqual(outcome.facts('version'), ['1.0.0', '1.0.1'])
+        assert.deepEqual(outcome.facts('trial'), ['unset', '1'])
+        assert.deepEqual(outcome.facts('argument'), ['--flag', '--flag'])
+        assert.equal(outcome.facts('pid').includes(`${outcome.pid}`), false)
+        assert.equal(outcome.stderr, '')
+      })
+
+      test('waits longer and longer after exit 100 with the same record, until the record changes', async () => {
+        const home = newHome()
+        const start = 'echo x >>"$MOULT_HOME/starts"; n=$(grep -c x "$MOULT_HOME/starts");'
+        const change = '[ $n -ne 3 ] || printf "version=1.0.0\\nchanged=\\nend\\n" >"$MOULT_HOME/current";'
+        installVersion(home, '1.0.0', `${start} ${change} [ $n -lt 5 ] || exit 0; exit 100`)
+        writeRecord(home, { version: '1.0.0' })
+        const started = Date.now()
+        const outcome = await launch(shell, home, { env })
+        const elapsed = Date.now() - started
+        assert.equal(outcome.status, 0)
+        assert.equal(outcome.facts('ran').length, 5)
+        const pauses = [...outcome.stderr.matchAll(/next start in (\d+) s/g)].map((match) => match[1])
+        assert.deepEqual(pauses, ['1', '2', '1'])
+        assert.ok(elapsed >= 3_900, `${elapsed}`)
+      })
+
+      test('rolls back a version on trial that crashes, without the supervisor', async () => {
+        const home = newHome()
+        installVersion(home, '1.0.1', 'exit 3')
+        installVersion(home, '1.0.0', 'exit 4')
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0, tries: 2 })
+        const outcome = await launch(shell, home, { env })
+        assert.deepEqual(outcome.facts('version'), ['1.0.1', '1.0.1', '1.0.0'])
+        assert.deepEqual(outcome.facts('trial'), ['1', '2', 'unset'])
+        assert.equal(outcome.status, 4)
+        assert.deepEqual(readRecord(home), { version: '1.0.0', failed: '1.0.1', reason: 'tries' })
+      })
+
+      test('leaves it to the supervisor when a crash is no failed try on record', async () => {
+        const home = newHome()
+        installVersion(home, '1.0.1', 'exit 3')
+        writeRecord(home, { version: '1.0.1', trial: 3 })
+        assert.equal((await launch(shell, home, { env })).facts('ran').length, 1)
+        fs.mkdirSync(join(home, 'current.new'))
+        writeRecord(home, { version: '1.0.1', trial: 0 })
+        assert.equal((await launch(shell, home, { env })).facts('ran').length, 1)
+        fs.rmdirSync(join(home, 'current.new'))
+        installVersion(home, '1.0.1', 'printf "version=1.0.1\\nend\\n" >"$MOULT_HOME/current"; exit 3')
+        const confirmed = await launch(shell, home, { env })
+        assert.equal(confirmed.facts('ran').length, 1)
+        assert.equal(confirmed.status, 3)
+        installVersion(home, '1.0.1', 'exit 0')
+        writeRecord(home, { version: '1.0.1', trial: 0 })
+        assert.equal((await launch(shell, home, { env })).facts('ran').length, 1)
+      })
+
+      /** Says when it is ready, what it got, and ends with the given status on TERM. */
+      const listen = (status: number): string =>
+        `trap 'echo got=HUP' HUP; trap 'echo got=USR1' USR1; trap 'echo got=TERM; kill $!; exit ${status}' TERM
+        echo ready=; while :; do sleep 30 >/dev/null 2>&1 & wait; done`
+
+      test('passes TERM, INT and QUIT on as TERM, and stops even when that ends with 100 or on trial', async () => {
+        for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+          for (const status of [0, 5, 100]) {
+            const home = newHome()
+            installVersion(home, '1.0.1', listen(status))
+            writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+            const outcome = await launch(shell, home, {
+              env,
+              during: async (child, output) => {
+                await waitFor(() => output().includes('ready='), 'the version is ready')
+                child.kill(signal)
+              },
+            })
+            assert.equal(outcome.status, status, signal)
+            assert.deepEqual(outcome.facts('got'), ['TERM'], signal)
+            assert.deepEqual(outcome.facts('ran').length, 1, signal)
+          }
+        }
+      })
+
+      test('passes HUP and USR1 on and goes on waiting', async () => {
+        const home = newHome()
+        installVersion(home, '1.0.1', listen(6))
+        writeRecord(home, { version: '1.0.1' })
+        const outcome = await launch(shell, home, {
+          env,
+          during: async (child, output) => {
+            await waitFor(() => output().includes('ready='), 'the version is ready')
+            for (const [signal, name] of [
+              ['SIGHUP', 'HUP'],
+              ['SIGUSR1', 'USR1'],
+              ['SIGTERM', 'TERM'],
+            ] as const) {
+              child.kill(signal)
+              await waitFor(() => output().includes(`got=${name}`), `the version has got ${name}`)
+            }
+          },
+        })
+        assert.deepEqual(outcome.facts('got'), ['HUP', 'USR1', 'TERM'])
+        assert.equal(outcome.status, 6)
+      })
+
+      test('stops at once on TERM between two starts', async () => {
+        const home = newHome()
+        installVersion(home, '1.0.1', 'sleep 0.3; exit 100')
+        writeRecord(home, { version: '1.0.1' })
+        const seen: number[] = []
+        const outcome = await launch(shell, home, {
+          env,
+          during: async (child, output) => {
+            // The third pause lasts 4 s.
+            await waitFor(() => output().split('ran=').length > 3, 'the third start')
+            await delay(1_000)
+            seen.push(Date.now())
+            child.kill('SIGTERM')
+          },
+        })
+        assert.equal(outcome.status, 143)
+        assert.ok(Date.now() - (seen[0] ?? 0) < 2_500)
+        assert.equal(outcome.facts('ran').length, 3)
+      })
+
+      test('works with standard input closed', async () => {
+        const home = newHome()
+        writeRecord(home, { version: '1.0.1' })
+        const before = ['/bin/sh', '-c', 'exec "$@" <&-', 'sh']
+        assert.equal(ranVersion(await launch(shell, home, { env, before })), '1.0.1')
+      })
+    })
+  })
+}
+
+test(
+  'shellcheck has no remark on the launcher',
+  { skip: locate('shellcheck') !== undefined ? false : 'no shellcheck here' },
+  () => {
+    const { status, stdout } = spawnSync('shellcheck', ['--shell=sh', LAUNCHER], { encoding: 'utf8' })
+    assert.equal(status, 0, stdout)
+  },
+)

@@ -1,0 +1,119 @@
+// The layers of docs and lint, as one function from parsed sources to complaints.
+
+import { posix } from 'node:path'
+import type { ModuleImport, SourceModule } from './read-modules.ts'
+
+export const MAX_LINES = 250
+
+export interface PackageFacts {
+  /** Packages an installed Moult may find: every kind of dependency but devDependencies. */
+  readonly shippedDependencies: ReadonlySet<string>
+}
+
+const EVERY_LAYER = ['manifests', 'release', 'agent', 'fleet', 'local-server']
+
+/** Which folders a folder may import from, itself aside. '' is the root: index.ts. */
+const ALLOWED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  manifests: [],
+  release: ['manifests'],
+  agent: ['manifests'],
+  fleet: ['manifests'],
+  'local-server': [],
+  cli: EVERY_LAYER,
+  '': EVERY_LAYER,
+  scripts: [...EVERY_LAYER, ''],
+  bench: [...EVERY_LAYER, '', 'scripts'],
+  examples: [...EVERY_LAYER, ''],
+  test: [...EVERY_LAYER, '', 'scripts', 'bench', 'examples'],
+}
+const SHIPPED_FOLDERS = new Set(['', 'cli', ...EVERY_LAYER])
+
+/** Bare specifiers a folder may import; a folder that is absent here may import any dependency. */
+const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
+  manifests: /^(?:node:crypto|tweetnacl|fastest-levenshtein|semver(?:\/.+)?)$/,
+  agent: /^(?:node:.+|undici|tar|semver(?:\/.+)?)$/,
+}
+const SDK = /^@(?:aws-sdk|smithy|octokit)\//
+const BUILD_TOOL = /^(?:esbuild|execa)$/
+const BUILD_TOOL_FOLDERS = new Set(['release', 'cli', 'scripts', 'bench', 'test'])
+const FORBIDDEN_NAME = /^(?:utils?|helpers?|common|manager)(?:\.|$)|[-.](?:utils?|helpers?|common|manager)\./
+
+/** Every complaint as `path:line: reason`, in the order of the sources. */
+export function findViolations(
+  modules: readonly SourceModule[],
+  facts: PackageFacts,
+  longFiles: Readonly<Record<string, string>>,
+): string[] {
+  return modules.flatMap((module) => [
+    ...nameViolations(module.path),
+    ...lengthViolations(module, longFiles),
+    ...module.defaultExportLines.map((line) => `${module.path}:${line}: default export`),
+    ...module.enumLines.map((line) => `${module.path}:${line}: enum`),
+    ...(folderOf(module.path) === 'manifests'
+      ? module.clockLines.map((line) => `${module.path}:${line}: manifests reads the clock`)
+      : []),
+    ...module.imports.flatMap((found) =>
+      importViolations(module.path, found, facts).map((reason) => `${module.path}:${found.line}: ${reason}`),
+    ),
+  ])
+}
+
+function nameViolations(path: string): string[] {
+  const name = posix.basename(path)
+  const violations: string[] = []
+  if (FORBIDDEN_NAME.test(name)) violations.push(`${path}:1: a name that says nothing`)
+  if (name === 'index.ts' && path.split('/').length > 2) violations.push(`${path}:1: index.ts below a folder's root`)
+  return violations
+}
+
+function lengthViolations({ path, lineCount }: SourceModule, longFiles: Readonly<Record<string, string>>): string[] {
+  if (path.endsWith('.test.ts')) return [] // A list of cases is long without being tangled.
+  const listed = Object.hasOwn(longFiles, path)
+  if (lineCount > MAX_LINES && !listed)
+    return [`${path}:${MAX_LINES + 1}: ${lineCount} lines, and not in the allowlist`]
+  if (lineCount <= MAX_LINES && listed) return [`${path}:1: ${lineCount} lines: no longer needs its allowlist entry`]
+  return []
+}
+
+function importViolations(path: string, { specifier, kind }: ModuleImport, facts: PackageFacts): string[] {
+  const folder = folderOf(path)
+  if (/^[./]/.test(specifier)) return relativeViolations(path, folder, specifier)
+
+  const violations: string[] = []
+  const shipped = SHIPPED_FOLDERS.has(folder)
+  const name = packageOf(specifier)
+  if (name === 'moult' && folder !== 'examples') violations.push(`imports its own package: ${specifier}`)
+  if (ALLOWED_PACKAGES[folder]?.test(specifier) === false) violations.push(`${folder} may not import ${specifier}`)
+  if (SDK.test(specifier)) {
+    if (!path.startsWith('release/publishers/')) violations.push(`SDK outside release/publishers: ${specifier}`)
+    else if (kind === 'static') violations.push(`SDK imported eagerly: ${specifier}`)
+  }
+  if (BUILD_TOOL.test(specifier) && !BUILD_TOOL_FOLDERS.has(folder)) {
+    violations.push(`build tool outside release and cli: ${specifier}`)
+  }
+  if (shipped && kind !== 'type' && !specifier.startsWith('node:') && !facts.shippedDependencies.has(name)) {
+    violations.push(`not a dependency of the package: ${specifier}`)
+  }
+  return violations
+}
+
+function relativeViolations(path: string, folder: string, specifier: string): string[] {
+  const target = posix.join(posix.dirname(path), specifier)
+  const targetFolder = folderOf(target)
+  if (specifier.startsWith('/') || target.startsWith('..')) return [`imports from outside the project: ${specifier}`]
+  if (targetFolder === folder) return []
+  if (targetFolder === 'cli' && path.startsWith('test/cli/')) return []
+  if (ALLOWED_FOLDERS[folder]?.includes(targetFolder) === true) return []
+  return [`${folder || 'the root'} may not import ${targetFolder || 'the root'}: ${specifier}`]
+}
+
+/** The top folder of a path; '' for a file of the root. */
+function folderOf(path: string): string {
+  const [first = '', ...rest] = path.split('/')
+  return rest.length === 0 ? '' : first
+}
+
+function packageOf(specifier: string): string {
+  const depth = specifier.startsWith('@') ? 2 : 1
+  return specifier.split('/').slice(0, depth).join('/')
+}
