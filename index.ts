@@ -1,3 +1,4 @@
-// The core is the main export; `moult/agent` and `moult/release` are imported by name, so that nobody loads a side that
-// they do not use.
+// What every part shares: the formats, their verification and the decision. The sides have entries of their own:
+// `moult/agent` and `moult/release`.
+
 export * from './manifests/index.ts'

@@ -14,6 +14,6 @@ export { loadSettings, type Settings, type SettingsFile, settingsShape } from '.
 export { supervise, type SuperviseOptions } from './supervise.ts'
 export { update, type UpdateDeps, type UpdateOptions, type UpdateResult } from './update.ts'
 export { Updater, type UpdaterOptions } from './updater.ts'
-export { confirmVersion, rollBackVersion } from './verdict.ts'
+export { confirmVersion, rollBackVersion, rollbackTarget } from './verdict.ts'
 export { homeAt, type Home } from './home.ts'
 export { adoptProgram } from './install/adopt.ts'

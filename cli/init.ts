@@ -18,7 +18,9 @@ export function registerInit(program: Command): void {
     .option('--name <name>', 'name of the agent (default: from package.json, or the folder)')
     .option('--dir <folder>', 'where to begin (default: the working directory)')
     .option('--agent <path>', 'the agent: source of a script, or the file or program that is built')
-    .addOption(new Option('--type <type>', 'how it is built').choices(['command', 'files', 'script', 'node', 'directory']))
+    .addOption(
+      new Option('--type <type>', 'how it is built').choices(['command', 'files', 'script', 'node', 'directory']),
+    )
     .option('--json', 'print one JSON object')
     .action((options: Options) => runCommand(options, () => init(options)))
 }

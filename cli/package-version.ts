@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 export function packageVersion(): string {
   for (const path of ['../package.json', '../../package.json']) {
     try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as Record<string, unknown>
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as Record<
+        string,
+        unknown
+      >
       if (name === 'moult' && typeof version === 'string') return version
     } catch {
       continue

@@ -5,6 +5,7 @@ export function printResult(isJson: boolean | undefined, result: object, lines: 
 
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
-  const [unit, size] = bytes < 1_000_000 ? ['kB', bytes / 1000] : bytes < 1e9 ? ['MB', bytes / 1e6] : ['GB', bytes / 1e9]
+  const [unit, size] =
+    bytes < 1_000_000 ? ['kB', bytes / 1000] : bytes < 1e9 ? ['MB', bytes / 1e6] : ['GB', bytes / 1e9]
   return `${size.toFixed(1)} ${unit}`
 }

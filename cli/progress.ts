@@ -1,9 +1,9 @@
 import type { ReleaseEvent } from '../release/index.ts'
 
 export interface Progress {
-  on(event: ReleaseEvent): void
+  readonly on: (event: ReleaseEvent) => void
   /** Leaves the lines as they are; what is printed afterwards stands below them. */
-  end(): void
+  readonly end: () => void
 }
 
 /**
@@ -22,7 +22,8 @@ export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progr
   }
   const draw = (): void => {
     const width = Math.max(20, (stream.columns ?? 80) - 1)
-    for (const [subject, steps] of lines) stream.write(`${`  ${subject.padEnd(16)}${steps.join(', ')}`.slice(0, width)}\n`)
+    for (const [subject, steps] of lines)
+      stream.write(`${`  ${subject.padEnd(16)}${steps.join(', ')}`.slice(0, width)}\n`)
     shown = lines.size
   }
   const print = (text: string): void => {

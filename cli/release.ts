@@ -6,6 +6,7 @@ import type { ReleaseResult } from '../release/index.ts'
 import { formatSize, printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
 import { runCommand } from './run-command.ts'
+import { takeEnvironment } from './take-environment.ts'
 
 interface Options {
   config?: string
@@ -54,11 +55,12 @@ async function runRelease(version: string | undefined, options: Options, signal:
   }
   const { notes, notesFile, percent, ...rest } = options
   const changelog = notes ?? (notesFile === undefined ? undefined : await readNotes(notesFile))
+  const env = takeEnvironment()
   const { release } = await import('../release/index.ts')
   const progress = showProgress()
   try {
     const share = percent === undefined ? undefined : Number(percent.replace(/%$/, '') || Number.NaN)
-    const result = await release({ ...rest, version, changelog, percent: share }, { on: progress.on, signal })
+    const result = await release({ ...rest, version, changelog, percent: share }, { on: progress.on, signal, env })
     progress.end()
     printResult(options.json, result, describe(result))
   } finally {
@@ -70,7 +72,10 @@ async function readNotes(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new MoultError('ERR_CONFIG_MISSING', `the release notes cannot be read: ${file}`, { details: { file }, cause })
+    throw new MoultError('ERR_CONFIG_MISSING', `the release notes cannot be read: ${file}`, {
+      details: { file },
+      cause,
+    })
   }
 }
 
@@ -84,11 +89,17 @@ function describe({ kind, name, version, channel, target, rollout, files }: Rele
   const width = Math.max(...files.map(({ path }) => path.length))
   return [
     heading,
-    ...files.map(({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`),
-    ...(rollout === undefined ? [] : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
+    ...files.map(
+      ({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`,
+    ),
+    ...(rollout === undefined
+      ? []
+      : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
   ]
 }
 
 function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {
-  return stages.length === 1 ? `${stages[0]?.percent} % at once` : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
+  return stages.length === 1
+    ? `${stages[0]?.percent} % at once`
+    : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
 }

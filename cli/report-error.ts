@@ -6,7 +6,9 @@ export function reportError(cause: unknown, isJson: boolean): number {
   if (isJson) console.log(JSON.stringify({ error }))
   if (error.code === 'ERR_BUG') {
     const source = error.cause instanceof Error ? error.cause : error
-    console.error(`error: ${source.stack ?? source.message}\nhint: This is a bug in Moult. Please report it with the lines above.`)
+    console.error(
+      `error: ${source.stack ?? source.message}\nhint: This is a bug in Moult. Please report it with the lines above.`,
+    )
   } else if (!isJson) {
     const { output } = error.details
     if (typeof output === 'string') console.error(output.trimEnd())

@@ -5,6 +5,11 @@ import { reportError } from './report-error.ts'
 
 /** Parses and runs; turns the command parser's own errors into exit status 2, and asking for help into 0. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  // `moult verify --json | head -1`: the reader has what it wanted.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
   try {
     await program.parseAsync(argv)
   } catch (error) {

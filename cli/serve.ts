@@ -40,9 +40,14 @@ async function serve(dir: string, options: Options): Promise<void> {
       dir,
       host: options.host,
       port,
-      faults: { ...(latencyMs === undefined ? {} : { latencyMs }), ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) },
+      faults: {
+        ...(latencyMs === undefined ? {} : { latencyMs }),
+        ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+      },
       ...(options.quiet === true ? {} : { log: (line: string) => console.log(line) }),
-    }).catch((cause: unknown) => Promise.reject(startError(cause, dir, options)))
+    }).catch((cause: unknown) => {
+      throw startError(cause, dir, options)
+    })
     console.log(options.json === true ? JSON.stringify({ url: server.url }) : `Serving ${dir} at ${server.url}`)
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
     await server.close()
@@ -74,5 +79,8 @@ function numberOf(option: string, text: string | undefined, min: number, max: nu
   if (text === undefined) return undefined
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  throw new MoultError('ERR_USAGE_INVALID', `${option}: expected a whole number of at least ${min}, got ${JSON.stringify(text)}`)
+  throw new MoultError(
+    'ERR_USAGE_INVALID',
+    `${option}: expected a whole number of at least ${min}, got ${JSON.stringify(text)}`,
+  )
 }

@@ -31,7 +31,8 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(place: string | undefined, options: Options, signal: AbortSignal): Promise<void> {
-  const { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, readConfig, readRoots, verifyPublished } = await import('../release/index.ts')
+  const { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, readConfig, readRoots, verifyPublished } =
+    await import('../release/index.ts')
   // With a place and a root no configuration is needed: anyone can check what anyone publishes.
   const isOptional = place !== undefined && options.root !== undefined && options.config === undefined
   const loaded = await readConfig(options.config).catch((error: unknown) => {
@@ -45,7 +46,12 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
   const progress = showProgress()
   try {
     const result = await verifyPublished(
-      { place: from, root, ...(channel === undefined ? {} : { channel }), baseUrl: options.baseUrl ?? loaded?.config.baseUrl },
+      {
+        place: from,
+        root,
+        ...(channel === undefined ? {} : { channel }),
+        baseUrl: options.baseUrl ?? loaded?.config.baseUrl,
+      },
       { on: progress.on, signal },
     )
     const { name, version, sequence, expires, files } = result

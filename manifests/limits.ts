@@ -4,6 +4,8 @@ export const MANIFEST_MAX_BYTES = 256 * 1024
 export const JSON_MAX_DEPTH = 32
 export const ROOTS_PER_POLL_MAX = 64
 export const SIGNATURES_MAX = 64
+/** Signatures are not signed: a host can add bad ones by good keys, and each costs milliseconds of the agent's time. */
+export const SIGNATURE_TRIES_PER_KEY_MAX = 2
 export const KEYS_MAX = 64
 export const PLATFORMS_MAX = 64
 export const DOWNLOADS_MAX = 32

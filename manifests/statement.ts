@@ -5,7 +5,7 @@ import { parseDate } from './dates.ts'
 import { verifySignature } from './ed25519.ts'
 import { MoultError } from './errors.ts'
 import { decodeSignature, HEX_SHA256, type KeyId } from './keys.ts'
-import { SIGNATURES_MAX } from './limits.ts'
+import { SIGNATURE_TRIES_PER_KEY_MAX, SIGNATURES_MAX } from './limits.ts'
 import { anything, array, object, parsed, type Shape, ShapeMismatch, string } from './shape.ts'
 import type { JsonObject } from './strict-json.ts'
 import { isVersion } from './versions.ts'
@@ -42,7 +42,7 @@ const signatureShape: Shape<Signature> = object({ key: hashShape, sig: string({ 
 
 /**
  * Checks that enough distinct keys of the role have signed (SPEC 4). A broken or foreign signature beside a good one is
- * passed over, so that a key can be added or retired without breaking anyone.
+ * passed over, so that a key can be added or retired without breaking anyone; of each key two signatures are tried.
  *
  * @param unsigned members of the document that its signatures do not cover
  * @throws MoultError ERR_TRUST_UNSIGNED, ERR_TRUST_SIGNATURE or ERR_TRUST_THRESHOLD
@@ -52,10 +52,14 @@ export function assertSigned(what: string, document: JsonObject, unsigned: reado
   if (signatures.length === 0) throw new MoultError('ERR_TRUST_UNSIGNED', `not signed: the ${what}`)
   const message = signedBytes(document, unsigned)
   const signers = new Set<KeyId>()
+  const tries = new Map<KeyId, number>()
   for (const { key, sig } of signatures) {
     const publicKey = role.keys.get(key)
     const bytes = decodeSignature(sig)
     if (publicKey === undefined || bytes === undefined || signers.has(key)) continue
+    const tried = tries.get(key) ?? 0
+    if (tried === SIGNATURE_TRIES_PER_KEY_MAX) continue
+    tries.set(key, tried + 1)
     if (verifySignature(message, bytes, publicKey)) signers.add(key)
   }
   if (signers.size >= role.threshold) return

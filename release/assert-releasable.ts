@@ -18,9 +18,13 @@ export function assertReleasable(version: string, live: Live | undefined, now: n
   }
   const issued = parseDate(rollout.issued) ?? 0
   if (Math.floor(now / 1000) * 1000 < issued) {
-    throw new MoultError('ERR_TRUST_DATE', `this clock says ${formatDate(now)}; the live manifest is of ${rollout.issued}`, {
-      hint: 'Set the clock of this machine.',
-      details: { now: formatDate(now), issued: rollout.issued },
-    })
+    throw new MoultError(
+      'ERR_TRUST_DATE',
+      `this clock says ${formatDate(now)}; the live manifest is of ${rollout.issued}`,
+      {
+        hint: 'Set the clock of this machine.',
+        details: { now: formatDate(now), issued: rollout.issued },
+      },
+    )
   }
 }

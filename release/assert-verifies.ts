@@ -7,7 +7,13 @@ import type { PublishPlan } from './plan-publish.ts'
  * Verifies the new manifest exactly as an agent does that pinned the first root and has seen the live manifest: what
  * agents would refuse is never uploaded. @throws MoultError ERR_MANIFEST_* or ERR_TRUST_*
  */
-export function assertVerifies(plan: PublishPlan, channel: string, live: Live | undefined, { roots: [root] }: Project, now: number): void {
+export function assertVerifies(
+  plan: PublishPlan,
+  channel: string,
+  live: Live | undefined,
+  { roots: [root] }: Project,
+  now: number,
+): void {
   if (plan.manifest === undefined) return
   const floor =
     live === undefined ? NO_FLOOR : { sequence: live.manifest.rollout.sequence, digest: live.manifest.rolloutDigest }

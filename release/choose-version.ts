@@ -80,9 +80,13 @@ async function readGitTag({ dir, config }: Project, around: Surroundings): Promi
     .toSorted(compareVersions)
     .at(-1)
   if (newest !== undefined) return newest
-  throw new MoultError('ERR_CONFIG_MISSING', failed ? `git fails: ${shortMessage}` : 'the commit has no tag that is a version', {
-    hint: 'Tag it, as in `git tag v1.0.0`, or name the version, as in `moult release 1.0.0`.',
-  })
+  throw new MoultError(
+    'ERR_CONFIG_MISSING',
+    failed ? `git fails: ${shortMessage}` : 'the commit has no tag that is a version',
+    {
+      hint: 'Tag it, as in `git tag v1.0.0`, or name the version, as in `moult release 1.0.0`.',
+    },
+  )
 }
 
 function checked(text: string, where: string): string {

@@ -1,6 +1,13 @@
-// moult.config.json: its shape, from which the published JSON Schema is printed (npm run schemas).
+// moult.config.json: its shape, from which the published JSON Schema is printed (scripts/write-schemas.ts).
 
-import { entryPathShape, nameShape, parseDuration, PLATFORM_PATTERN, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
+import {
+  entryPathShape,
+  nameShape,
+  parseDuration,
+  PLATFORM_PATTERN,
+  ROLLOUT_LIFETIME_MAX_MS,
+  shape,
+} from '../manifests/index.ts'
 import { parseStages } from './stages.ts'
 
 const { array, boolean, described, integer, object, oneOf, optional, parsed, ShapeMismatch, string, tagged } = shape
@@ -13,7 +20,11 @@ const RESERVED_CHANNELS = ['bin', 'releases', 'trust']
 
 const path = string({ pattern: /^[^\0]+$/, max: 1024, says: 'a path' })
 const platform = string({ pattern: PLATFORM_PATTERN, says: 'a platform such as linux-amd64' })
-const variableName = string({ pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, max: 128, says: 'the name of an environment variable' })
+const variableName = string({
+  pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+  max: 128,
+  says: 'the name of an environment variable',
+})
 
 function either<A, B>(text: shape.Shape<A>, other: shape.Shape<B>): shape.Shape<A | B> {
   return {
@@ -25,7 +36,8 @@ function either<A, B>(text: shape.Shape<A>, other: shape.Shape<B>): shape.Shape<
 export const channelShape: shape.Shape<string> = {
   check(value, at) {
     const channel = nameShape.check(value, at)
-    if (RESERVED_CHANNELS.includes(channel)) throw new ShapeMismatch(at, 'a channel besides bin, releases and trust', channel)
+    if (RESERVED_CHANNELS.includes(channel))
+      throw new ShapeMismatch(at, 'a channel besides bin, releases and trust', channel)
     return channel
   },
   schema: { ...nameShape.schema, not: { enum: RESERVED_CHANNELS } },
@@ -90,7 +102,11 @@ const rollout = object({
   expires: optional(described('How long a rollout statement is good; default 90d.', lifetime)),
   percent: optional(described('Share of the fleet from the start; default 100.', integer({ max: 100 }))),
   stages: optional(
-    parsed((text) => (parseStages(text) === undefined ? undefined : text), 'stages such as 0h:5%,24h:25%,48h:100%', 4096),
+    parsed(
+      (text) => (parseStages(text) === undefined ? undefined : text),
+      'stages such as 0h:5%,24h:25%,48h:100%',
+      4096,
+    ),
   ),
 })
 
@@ -101,12 +117,18 @@ export const configShape = object({
   platforms: optional(described(`Default ${DEFAULT_PLATFORMS.join(', ')}.`, array(platform, { min: 1, max: 64 }))),
   version: optional(described('Where the version comes from when the command names none.', versionSource)),
   build,
-  jobs: optional(described('Builds at the same time; default: the number of processors.', integer({ min: 1, max: 64 }))),
+  jobs: optional(
+    described('Builds at the same time; default: the number of processors.', integer({ min: 1, max: 64 })),
+  ),
   compress: optional(described('Also publish compressed artifacts; default true.', boolean())),
-  smoke: optional(described('Run <artifact> --version where it runs here; default: for the build type node.', boolean())),
+  smoke: optional(
+    described('Run <artifact> --version where it runs here; default: for the build type node.', boolean()),
+  ),
   publish: optional(publish),
   baseUrl: optional(described('Write absolute URLs that begin with this, for the simplest clients.', httpUrl)),
-  root: optional(described('The root document that agents pin; default trust/1.root.json. Later roots lie beside it.', path)),
+  root: optional(
+    described('The root document that agents pin; default trust/1.root.json. Later roots lie beside it.', path),
+  ),
   keys: optional(
     described(
       'Who signs what; default: the variable MOULT_KEY where it is set, else keys/moult.key.',

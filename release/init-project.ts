@@ -49,7 +49,10 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
     { path: DEFAULT_KEY_FILE, content: formatKeyFile(seed), mode: 0o600 },
     { path: DEFAULT_ROOT_FILE, content: documentBytes(root), mode: 0o644 },
   ]
-  await assertAbsent(dir, files.map(({ path }) => path))
+  await assertAbsent(
+    dir,
+    files.map(({ path }) => path),
+  )
 
   const undo: (() => Promise<void>)[] = []
   try {
@@ -82,7 +85,12 @@ async function makeFolder(folder: string, isPrivate: boolean, undo: (() => Promi
 }
 
 /** The mode holds from the first byte, and a file that appears meanwhile is not overwritten. */
-async function writeNew(path: string, content: string | Uint8Array, mode: number, undo: (() => Promise<void>)[]): Promise<void> {
+async function writeNew(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  undo: (() => Promise<void>)[],
+): Promise<void> {
   const file = await open(path, 'wx', mode)
   undo.push(() => rm(path, { force: true }))
   try {

@@ -15,7 +15,9 @@ export async function openHttp(first: URL, signal: AbortSignal): Promise<AsyncIt
       bodyTimeout: BODY_IDLE_TIMEOUT_MS,
       // What is hashed is what was published, not what a proxy made of it; and caches are asked to ask.
       headers: { 'accept-encoding': 'identity', 'cache-control': 'no-cache' },
-    }).catch((cause: unknown) => Promise.reject(unreachable(url, cause, signal)))
+    }).catch((cause: unknown) => {
+      throw unreachable(url, cause, signal)
+    })
     if (statusCode === 200) return body
     await body.dump()
     const { location } = headers
@@ -28,7 +30,9 @@ export async function openHttp(first: URL, signal: AbortSignal): Promise<AsyncIt
 function redirected(from: URL, location: string): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined
   if (to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:')) return to
-  throw new MoultError('ERR_NETWORK_REDIRECT', `a redirect that is not allowed: ${from.href}`, { details: { location } })
+  throw new MoultError('ERR_NETWORK_REDIRECT', `a redirect that is not allowed: ${from.href}`, {
+    details: { location },
+  })
 }
 
 function badStatus(url: URL, status: number): MoultError {

@@ -4,7 +4,15 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 
-import { acceptRoots, assertSelfSigned, MoultError, parseStrictJson, type Platform, readRoot, type Root } from '../manifests/index.ts'
+import {
+  acceptRoots,
+  assertSelfSigned,
+  MoultError,
+  parseStrictJson,
+  type Platform,
+  readRoot,
+  type Root,
+} from '../manifests/index.ts'
 import { type Config, DEFAULT_PLATFORMS } from './config.ts'
 import { openDirectory } from './publishers/directory.ts'
 import type { Publisher } from './publishers/publisher.ts'
@@ -38,7 +46,15 @@ export async function openProject(configFile: string | undefined, around: Surrou
     rollout: [await openSignerOf('rollout', config, dir, root, around)],
   }
   const publisher = openDirectory(resolve(dir, config.publish?.path ?? DEFAULT_PUBLISH_PATH), around.now)
-  return { config, dir, name: config.name, platforms: config.platforms ?? [...DEFAULT_PLATFORMS], roots, signers, publisher }
+  return {
+    config,
+    dir,
+    name: config.name,
+    platforms: config.platforms ?? [...DEFAULT_PLATFORMS],
+    roots,
+    signers,
+    publisher,
+  }
 }
 
 /** The pinned root and what follows it in `<n>.root.json` beside it. */
@@ -56,7 +72,10 @@ export async function readRoots(file: string, name: string | undefined): Promise
     .toSorted((a, b) => a - b)
   const later: Root[] = []
   for (const number of numbers) later.push(await readRootFile(resolve(dirname(file), `${number}.root.json`)))
-  const { refused } = acceptRoots(pinned, later.map((root) => root.document))
+  const { refused } = acceptRoots(
+    pinned,
+    later.map((root) => root.document),
+  )
   if (refused !== undefined) throw refused
   return [pinned, ...later]
 }

@@ -1,6 +1,6 @@
 // What will be written, in the order of writing. Nothing is changed here; `--plan` prints it, publishing follows it.
 
-import { checkShape, type Download, type JsonObject, MoultError, releaseShape, sha256 } from '../manifests/index.ts'
+import { type Download, type JsonObject, MoultError, sha256 } from '../manifests/index.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
 import { documentBytes } from './document-bytes.ts'
 import type { Digest } from './durable-files.ts'
@@ -42,26 +42,40 @@ export interface PlanInput {
 /** @throws MoultError ERR_PUBLISH_EXISTS or ERR_PUBLISH_FAILED */
 export async function planPublish(input: PlanInput, project: Project): Promise<PublishPlan> {
   const { release, live, channel } = input
-  const documents = [{ path: releasePath(String(release.document['version'])), bytes: release.bytes }]
-  for (const root of project.roots) documents.push({ path: rootPath(root.version), bytes: documentBytes(root.document) })
+  const documents = [{ path: releasePath(release.release.version), bytes: release.bytes }]
+  for (const root of project.roots)
+    documents.push({ path: rootPath(root.version), bytes: documentBytes(root.document) })
   const bytes = documentBytes({ ...release.document, rollout: input.rollout, ...trustOf(project) })
   return {
     artifacts: await planArtifacts(input, project),
     documents: await Promise.all(
-      documents.map(async ({ path, bytes: content }) => ({ ...(await planFile(path, digestOf(content), project)), bytes: content })),
+      documents.map(async ({ path, bytes: content }) => ({
+        ...(await planFile(path, digestOf(content), project)),
+        bytes: content,
+      })),
     ),
-    ...(release.isLive ? {} : { manifest: { path: manifestPath(channel), bytes, ...digestOf(bytes), replaces: live?.sha256 } }),
+    ...(release.isLive
+      ? {}
+      : { manifest: { path: manifestPath(channel), bytes, ...digestOf(bytes), replaces: live?.sha256 } }),
   }
 }
 
-async function planArtifacts({ release, artifacts, channel, baseUrl }: PlanInput, project: Project): Promise<PublishPlan['artifacts']> {
+async function planArtifacts(
+  { release, artifacts, channel, baseUrl }: PlanInput,
+  project: Project,
+): Promise<PublishPlan['artifacts']> {
   const staged = new Map<string, StagedFile>()
-  for (const { file, brotli } of artifacts) for (const one of [file, brotli]) if (one !== undefined) staged.set(one.sha256, one)
+  for (const { file, brotli } of artifacts)
+    for (const one of [file, brotli]) if (one !== undefined) staged.set(one.sha256, one)
 
   const files: PublishPlan['artifacts'][number][] = []
-  for (const binary of Object.values(checkShape(releaseShape, release.document, '').binaries)) {
+  for (const binary of Object.values(release.release.binaries)) {
     for (const wanted of [binary, ...(binary.downloads ?? [])]) {
-      const planned = await planFile(ownPath(wanted, channel, baseUrl), { size: wanted.size, sha256: wanted.sha256 }, project)
+      const planned = await planFile(
+        ownPath(wanted, channel, baseUrl),
+        { size: wanted.size, sha256: wanted.sha256 },
+        project,
+      )
       const source = staged.get(wanted.sha256)
       if (planned.action === 'write' && source === undefined) throw lost(planned.path)
       files.push({ ...planned, ...(source === undefined ? {} : { source: { file: source.path } }) })

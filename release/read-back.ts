@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isMoultError, MoultError, toMoultError } from '../manifests/index.ts'
 import type { Live } from './live.ts'
-import { type Project } from './open-project.ts'
+import type { Project } from './open-project.ts'
 import type { PublishPlan } from './plan-publish.ts'
 import type { Surroundings } from './surroundings.ts'
 import { verifyPublished } from './verify-published.ts'
@@ -34,11 +34,15 @@ export async function readBack(
     around.signal.throwIfAborted()
     const restored = await restore(plan, live, project)
     const { message, code, hint } = toMoultError(cause)
-    throw new MoultError('ERR_PUBLISH_READ_BACK', `what was published does not verify (${message}): ${project.publisher.target}`, {
-      ...(hint === undefined ? {} : { hint }),
-      details: { reason: code, restored },
-      cause,
-    })
+    throw new MoultError(
+      'ERR_PUBLISH_READ_BACK',
+      `what was published does not verify (${message}): ${project.publisher.target}`,
+      {
+        ...(hint === undefined ? {} : { hint }),
+        details: { reason: code, restored },
+        cause,
+      },
+    )
   }
 }
 

@@ -32,7 +32,9 @@ async function readText(path: string, file: string): Promise<Buffer> {
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new MoultError('ERR_CONFIG_MISSING', `${missing ? 'no such file' : 'cannot be read'}: ${file}`, {
-      hint: missing ? 'Start a project with `moult init`, or name the file with --config.' : 'Check that it is a readable file.',
+      hint: missing
+        ? 'Start a project with `moult init`, or name the file with --config.'
+        : 'Check that it is a readable file.',
       details: { file },
       cause,
     })
@@ -45,7 +47,10 @@ function parseJson(bytes: Buffer, file: string): JsonValue {
     return parseStrictJson(bytes)
   } catch (cause) {
     const { message, details } = toMoultError(cause)
-    const before = bytes.toString('utf8').slice(0, Number(details['offset'] ?? 0)).split('\n')
+    const before = bytes
+      .toString('utf8')
+      .slice(0, Number(details['offset'] ?? 0))
+      .split('\n')
     const [line, column] = [before.length, (before.at(-1)?.length ?? 0) + 1]
     const reason = message.replace(/ at offset \d+$/, '')
     throw new MoultError('ERR_CONFIG_INVALID', `${reason}: ${file}:${line}:${column}`, {

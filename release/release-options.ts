@@ -1,4 +1,11 @@
-import { CHANGELOG_MAX_CHARS, isVersion, MoultError, parseDuration, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
+import {
+  CHANGELOG_MAX_CHARS,
+  isVersion,
+  MoultError,
+  parseDuration,
+  ROLLOUT_LIFETIME_MAX_MS,
+  shape,
+} from '../manifests/index.ts'
 import type { VersionChoice } from './choose-version.ts'
 import { channelShape, type Config } from './config.ts'
 import { DEFAULT_CHANNEL } from './layout.ts'
@@ -29,17 +36,23 @@ export interface ReleaseTerms extends RolloutTerms, ReleaseNotes {
 /** Options over configuration over defaults. @throws MoultError ERR_USAGE_INVALID */
 export function termsOf(options: ReleaseOptions, config: Config): ReleaseTerms {
   const { changelog, minVersion, rollbackFloor, containerImage } = options
-  for (const [name, version] of [['min-version', minVersion], ['rollback-floor', rollbackFloor]] as const) {
-    if (version !== undefined && !isVersion(version)) throw usage(`--${name}`, 'a semantic version such as 1.4.2', version)
+  for (const [name, version] of [
+    ['min-version', minVersion],
+    ['rollback-floor', rollbackFloor],
+  ] as const) {
+    if (version !== undefined && !isVersion(version))
+      throw usage(`--${name}`, 'a semantic version such as 1.4.2', version)
   }
   if (changelog !== undefined && changelog.length > CHANGELOG_MAX_CHARS) {
     throw usage('--notes', `at most ${CHANGELOG_MAX_CHARS} characters`, String(changelog.length))
   }
   const expires = options.expires ?? config.rollout?.expires ?? DEFAULT_EXPIRES
   const lifetimeMs = parseDuration(expires) ?? 0
-  if (lifetimeMs <= 0 || lifetimeMs > ROLLOUT_LIFETIME_MAX_MS) throw usage('--expires', 'a duration such as 90d, of at most 400d', expires)
+  if (lifetimeMs <= 0 || lifetimeMs > ROLLOUT_LIFETIME_MAX_MS)
+    throw usage('--expires', 'a duration such as 90d, of at most 400d', expires)
   const baseUrl = options.baseUrl ?? config.baseUrl
-  if (baseUrl !== undefined && !/^https?:\/\/[!-[\]-~]+$/.test(baseUrl)) throw usage('--base-url', 'an http or https URL', baseUrl)
+  if (baseUrl !== undefined && !/^https?:\/\/[!-[\]-~]+$/.test(baseUrl))
+    throw usage('--base-url', 'an http or https URL', baseUrl)
   return {
     channel: channelOf(options.channel ?? config.channel ?? DEFAULT_CHANNEL),
     stages: stagesOf(options, config),
@@ -76,5 +89,7 @@ function stagesOf({ percent, stages }: ReleaseOptions, { rollout }: Config): Sta
 }
 
 function usage(path: string, expected: string, got: string): MoultError {
-  return new MoultError('ERR_USAGE_INVALID', `${path}: expected ${expected}, got ${got}`, { details: { path, expected, got } })
+  return new MoultError('ERR_USAGE_INVALID', `${path}: expected ${expected}, got ${got}`, {
+    details: { path, expected, got },
+  })
 }

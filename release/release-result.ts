@@ -16,7 +16,12 @@ export interface ReleaseResult {
   readonly target: string
   readonly manifest: string
   /** Of the new rollout statement; absent when unchanged. */
-  readonly rollout?: { readonly sequence: number; readonly stages: readonly Stage[]; readonly issued: string; readonly expires: string }
+  readonly rollout?: {
+    readonly sequence: number
+    readonly stages: readonly Stage[]
+    readonly issued: string
+    readonly expires: string
+  }
   /** In the order of writing, the manifest last. */
   readonly files: readonly PlannedFile[]
 }
@@ -29,14 +34,20 @@ export function resultOf(
   { name, publisher }: Project,
   isPlan: boolean,
 ): ReleaseResult {
-  const files = [...plan.artifacts, ...plan.documents].map(({ path, size, sha256, action }) => ({ path, size, sha256, action }))
+  const files = [...plan.artifacts, ...plan.documents].map(({ path, size, sha256, action }) => ({
+    path,
+    size,
+    sha256,
+    action,
+  }))
   const { manifest } = plan
-  if (manifest !== undefined) files.push({ path: manifest.path, size: manifest.size, sha256: manifest.sha256, action: 'write' })
+  if (manifest !== undefined)
+    files.push({ path: manifest.path, size: manifest.size, sha256: manifest.sha256, action: 'write' })
   const { sequence, stages, issued, expires } = rollout as unknown as Required<ReleaseResult>['rollout']
   return {
     kind: isPlan ? 'planned' : settled.isLive ? 'unchanged' : 'published',
     name,
-    version: String(settled.document['version']),
+    version: settled.release.version,
     channel: terms.channel,
     target: publisher.target,
     manifest: manifestPath(terms.channel),

@@ -25,6 +25,7 @@ import type { Surroundings } from './surroundings.ts'
 
 export interface SettledRelease {
   readonly document: JsonObject
+  readonly release: Release
   /** The document's own file, byte for byte. */
   readonly bytes: Uint8Array
   readonly isLive: boolean
@@ -38,10 +39,11 @@ export async function settleRelease(
   project: Project,
   around: Surroundings,
 ): Promise<SettledRelease> {
-  const version = String(fresh['version'])
+  const freshRelease = checkShape(releaseShape, fresh, '')
+  const { version } = freshRelease
   const isLive = live?.manifest.release.version === version
   const published = await readRelease(version, project)
-  if (published === undefined) return { document: fresh, bytes: documentBytes(fresh), isLive }
+  if (published === undefined) return { document: fresh, release: freshRelease, bytes: documentBytes(fresh), isLive }
 
   const { document, bytes, release } = published
   if (!isSameBuild(release, artifacts)) {
@@ -54,7 +56,7 @@ export async function settleRelease(
     const text = `${version} was signed and uploaded on ${release.release_date} and never went live. That build is published now, not the one just made.`
     around.on({ kind: 'note', text })
   }
-  return { document, bytes, isLive }
+  return { document, release, bytes, isLive }
 }
 
 async function readRelease(

@@ -24,7 +24,11 @@ export interface Artifact {
 }
 
 /** Packs trees, and copies and hashes each artifact in one pass. @throws MoultError ERR_BUILD_FAILED */
-export async function stageArtifacts(built: readonly Built[], scratch: string, around: Surroundings): Promise<Artifact[]> {
+export async function stageArtifacts(
+  built: readonly Built[],
+  scratch: string,
+  around: Surroundings,
+): Promise<Artifact[]> {
   const folder = join(scratch, 'staged')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return mapBounded(built, undefined, around, async (artifact, inner): Promise<Artifact> => {
@@ -47,7 +51,8 @@ async function stageFile(from: string, to: string, signal: AbortSignal): Promise
     try {
       const digest = await copyAndHash(source, target, signal)
       const after = await source.stat()
-      if (after.mtimeMs !== before.mtimeMs || digest.size !== before.size) throw refuse('changed while it was copied', from)
+      if (after.mtimeMs !== before.mtimeMs || digest.size !== before.size)
+        throw refuse('changed while it was copied', from)
       return { path: to, ...digest }
     } finally {
       await target.close()

@@ -18,7 +18,12 @@ export function fillPath(template: string, values: Placeholders): string {
     if (value !== undefined) return value
     const near = shape.nearestName(key, Object.keys(values))
     throw new MoultError('ERR_CONFIG_INVALID', `no such placeholder: ${whole} in ${template}`, {
-      hint: near === undefined ? `Known: ${Object.keys(values).map((known) => `{${known}}`).join(' ')}.` : `Did you mean {${near}}?`,
+      hint:
+        near === undefined
+          ? `Known: ${Object.keys(values)
+              .map((known) => `{${known}}`)
+              .join(' ')}.`
+          : `Did you mean {${near}}?`,
       details: { template, placeholder: key },
     })
   })

@@ -26,7 +26,14 @@ export async function verifyBinary(
   for (const wanted of [binary, ...(binary.downloads ?? [])] as readonly (Binary | Download)[]) {
     const encoding = 'encoding' in wanted ? wanted.encoding : undefined
     const whole = 'from' in wanted && wanted.from !== undefined ? undefined : binary
-    await verifyFile(source, new URL(wanted.url, manifestUrl), wanted, encoding === undefined ? undefined : whole, encoding, signal)
+    await verifyFile(
+      source,
+      new URL(wanted.url, manifestUrl),
+      wanted,
+      encoding === undefined ? undefined : whole,
+      encoding,
+      signal,
+    )
     const { url, size, sha256 } = wanted
     files.push({ platform, url, size, sha256, ...(encoding === undefined ? {} : { encoding }) })
   }
@@ -43,27 +50,39 @@ async function verifyFile(
 ): Promise<void> {
   const packed = meter(wanted, url)
   const body = packed.count(await source.open(url, signal))
-  const decoder: Transform | undefined = encoding === 'br' && unpacked !== undefined ? createBrotliDecompress() : undefined
+  const decoder: Transform | undefined =
+    encoding === 'br' && unpacked !== undefined ? createBrotliDecompress() : undefined
   if (decoder === undefined || unpacked === undefined) {
-    for await (const _ of body) signal.throwIfAborted()
+    await drain(body, signal)
   } else {
     const content = meter(unpacked, url)
     try {
       await pipeline(Readable.from(body), decoder, async (chunks: AsyncIterable<Buffer>) => {
-        for await (const _ of content.count(chunks)) signal.throwIfAborted()
+        await drain(content.count(chunks), signal)
       })
     } catch (cause) {
       signal.throwIfAborted()
       if (isMoultError(cause)) throw cause
-      throw new MoultError('ERR_BYTES_ENCODING', `does not unpack: ${url.pathname}`, { details: { url: url.href }, cause })
+      throw new MoultError('ERR_BYTES_ENCODING', `does not unpack: ${url.pathname}`, {
+        details: { url: url.href },
+        cause,
+      })
     }
     content.check()
   }
   packed.check()
 }
 
+async function drain(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  const reader = chunks[Symbol.asyncIterator]()
+  while ((await reader.next()).done !== true) signal.throwIfAborted()
+}
+
 /** Counts and hashes what flows through, and stops a body that is longer than it may be. */
-function meter(wanted: Digest, url: URL): { count(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>; check(): void } {
+function meter(
+  wanted: Digest,
+  url: URL,
+): { count(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>; check(): void } {
   const hash = createHash('sha256')
   let size = 0
   const details = { url: url.href, expected: wanted.size }
@@ -71,14 +90,19 @@ function meter(wanted: Digest, url: URL): { count(chunks: AsyncIterable<Uint8Arr
     async *count(chunks) {
       for await (const chunk of chunks) {
         size += chunk.length
-        if (size > wanted.size) throw new MoultError('ERR_BYTES_SIZE', `longer than signed: ${url.pathname}`, { details })
+        if (size > wanted.size)
+          throw new MoultError('ERR_BYTES_SIZE', `longer than signed: ${url.pathname}`, { details })
         hash.update(chunk)
         yield chunk
       }
     },
     check() {
-      if (size !== wanted.size) throw new MoultError('ERR_BYTES_SIZE', `shorter than signed: ${url.pathname}`, { details: { ...details, got: size } })
-      if (hash.digest('hex') !== wanted.sha256) throw new MoultError('ERR_BYTES_HASH', `not the signed bytes: ${url.pathname}`, { details })
+      if (size !== wanted.size)
+        throw new MoultError('ERR_BYTES_SIZE', `shorter than signed: ${url.pathname}`, {
+          details: { ...details, got: size },
+        })
+      if (hash.digest('hex') !== wanted.sha256)
+        throw new MoultError('ERR_BYTES_HASH', `not the signed bytes: ${url.pathname}`, { details })
     },
   }
 }

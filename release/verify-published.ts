@@ -73,11 +73,18 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
 }
 
 /** The release and the pinned root as files of their own: agents do not need them, rollbacks and audits do. */
-async function verifyDocuments(source: PublishedSource, manifest: Verified<Manifest>, root: Root, around: Surroundings): Promise<void> {
+async function verifyDocuments(
+  source: PublishedSource,
+  manifest: Verified<Manifest>,
+  root: Root,
+  around: Surroundings,
+): Promise<void> {
   const path = releasePath(manifest.release.version)
   const release = parseStrictJson(await readSmall(source, source.locate(path), around)) as JsonObject
   if (statementDigest(release, RELEASE_UNSIGNED) !== manifest.releaseDigest) {
-    throw new MoultError('ERR_TRUST_BINDING', `not the release that the manifest offers: ${path}`, { details: { path } })
+    throw new MoultError('ERR_TRUST_BINDING', `not the release that the manifest offers: ${path}`, {
+      details: { path },
+    })
   }
   const rootFile = rootPath(root.version)
   const published = canonicalJson(parseStrictJson(await readSmall(source, source.locate(rootFile), around)))
@@ -91,7 +98,8 @@ async function readSmall(source: PublishedSource, url: URL, { signal }: Surround
   let size = 0
   for await (const chunk of await source.open(url, signal)) {
     size += chunk.length
-    if (size > MANIFEST_MAX_BYTES) throw new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${url.pathname}`)
+    if (size > MANIFEST_MAX_BYTES)
+      throw new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${url.pathname}`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -38,7 +38,7 @@ export interface InstallResult {
  */
 export async function installAgent(options: InstallOptions, deps: UpdateDeps): Promise<InstallResult> {
   const home = homeAt(resolve(options.home))
-  const settingsFile = checkSettings({ ...options.settings, root: undefined }, 'the settings given')
+  const settingsFile = checkSettings(options.settings, 'the settings given')
   const root = readPinnedRoot(options.root)
   prepareHome(home)
   return withLock(home, async () => {

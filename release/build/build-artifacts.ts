@@ -29,7 +29,12 @@ export interface BuildTask {
  * Builds every platform, some at a time. The first failure stops the others and is the one reported.
  * @throws MoultError ERR_BUILD_FAILED or ERR_CONFIG_INVALID
  */
-export function buildArtifacts(project: Project, version: string, scratch: string, around: Surroundings): Promise<Built[]> {
+export function buildArtifacts(
+  project: Project,
+  version: string,
+  scratch: string,
+  around: Surroundings,
+): Promise<Built[]> {
   return mapBounded(project.platforms, project.config.jobs, around, (platform, inner) => {
     const values = placeholdersOf(project.name, version, platform)
     const task: BuildTask = { project, platform, values, scratch: join(scratch, 'build', platform) }

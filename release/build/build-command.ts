@@ -28,7 +28,12 @@ export async function buildCommand(build: CommandBuild, task: BuildTask, around:
   return { kind: 'file', platform, path: out }
 }
 
-async function runCommand(build: CommandBuild, values: Placeholders, task: BuildTask, around: Surroundings): Promise<void> {
+async function runCommand(
+  build: CommandBuild,
+  values: Placeholders,
+  task: BuildTask,
+  around: Surroundings,
+): Promise<void> {
   const [file = '', ...args] = commandWords(build, values)
   const result = await execa(file, args, {
     cwd: task.project.dir,
@@ -45,7 +50,8 @@ async function runCommand(build: CommandBuild, values: Placeholders, task: Build
   if (!result.failed) return
   around.signal.throwIfAborted()
   const output = (result.all ?? '').slice(-OUTPUT_MAX_CHARS)
-  const reason = result.exitCode === undefined ? (result.originalMessage ?? result.shortMessage) : `exit status ${result.exitCode}`
+  const reason =
+    result.exitCode === undefined ? (result.originalMessage ?? result.shortMessage) : `exit status ${result.exitCode}`
   throw new MoultError('ERR_BUILD_FAILED', `the build command failed (${reason}): ${task.platform}`, {
     hint: result.exitCode === undefined ? 'Is the program installed, and in PATH?' : 'Its output is shown above.',
     details: { platform: task.platform, command: result.command, ...(output === '' ? {} : { output }) },

@@ -14,10 +14,14 @@ export async function locateDirectory(build: DirectoryBuild, { project, platform
   const path = resolve(project.dir, fillPath(build.path, values))
   const facts = await lstat(path).catch(() => undefined)
   if (facts?.isDirectory() !== true) {
-    throw new MoultError('ERR_BUILD_FAILED', `${facts === undefined ? 'no such directory' : 'not a directory'}: ${path}`, {
-      hint: 'Build it first, or correct build.path in the configuration.',
-      details: { platform, path },
-    })
+    throw new MoultError(
+      'ERR_BUILD_FAILED',
+      `${facts === undefined ? 'no such directory' : 'not a directory'}: ${path}`,
+      {
+        hint: 'Build it first, or correct build.path in the configuration.',
+        details: { platform, path },
+      },
+    )
   }
   await checkExecutable(join(path, build.entry), platform, '`build.entry` names the program inside the tree.')
   return { kind: 'tree', platform, path, entry: build.entry }

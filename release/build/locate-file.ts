@@ -23,7 +23,8 @@ export async function checkExecutable(path: string, platform: Platform, hintIfMi
     throw new MoultError('ERR_BUILD_FAILED', `${reason}: ${path}`, { hint, details: { platform, path } })
   }
   if (facts === undefined) return fail('no such file', hintIfMissing)
-  if (facts.isSymbolicLink()) return fail('a symbolic link', 'Name the file itself: a link can change between hash and upload.')
+  if (facts.isSymbolicLink())
+    return fail('a symbolic link', 'Name the file itself: a link can change between hash and upload.')
   if (!facts.isFile()) return fail('not a regular file', 'Use the build type `directory` for a tree.')
   if (facts.size === 0) return fail('an empty file', hintIfMissing)
   if ((await formatOf(path)) !== 'script') await assertPlatform(path, platform)

@@ -2,9 +2,9 @@
 // this machine is taken over; that of another machine is for a person to judge.
 
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import { formatDate, MoultError } from '../../manifests/index.ts'
 import type { Unlock } from './publisher.ts'
@@ -36,6 +36,7 @@ async function acquire(path: string, now: () => number): Promise<Unlock> {
   await writeFile(prepared, `${JSON.stringify(own)}\n`, { flag: 'wx', mode: 0o644 })
   try {
     if (!(await linkNew(prepared, path))) await takeOver(prepared, path, now)
+    await removeLeftovers(path)
   } finally {
     await rm(prepared, { force: true })
   }
@@ -67,6 +68,15 @@ async function takeOver(prepared: string, path: string, now: () => number): Prom
     await rename(prepared, path)
   } finally {
     await unguard()
+  }
+}
+
+/** What was prepared by a process that was killed before it could link it. */
+async function removeLeftovers(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`)) continue
+    const holder = await readHolder(join(dirname(path), name))
+    if (holder !== undefined && (await isDead(holder))) await rm(join(dirname(path), name), { force: true })
   }
 }
 

@@ -23,7 +23,8 @@ export function openDirectory(dir: string, now: () => number): Publisher {
         await writeDurably(at(path), { how: 'replace', fill: (target) => copyChecked(file, target, path) })
       }),
     putDocument: (path, bytes) => guard(path, () => createDocument(at(path), bytes, path)),
-    replaceManifest: (path, bytes, expected) => guard(path, () => replaceManifest(at(path), path, bytes, expected, now)),
+    replaceManifest: (path, bytes, expected) =>
+      guard(path, () => replaceManifest(at(path), path, bytes, expected, now)),
   }
 }
 
@@ -50,7 +51,9 @@ async function copyChecked(file: PublishFile, target: FileHandle, path: string):
   try {
     const written = await copyAndHash(source, target)
     if (written.sha256 !== file.sha256) {
-      throw new MoultError('ERR_PUBLISH_FAILED', `changed since it was hashed: ${path}`, { details: { path, ...written } })
+      throw new MoultError('ERR_PUBLISH_FAILED', `changed since it was hashed: ${path}`, {
+        details: { path, ...written },
+      })
     }
   } finally {
     await source.close()
@@ -109,6 +112,9 @@ async function guard<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof MoultError) throw cause
     const { code = 'unknown' } = cause as NodeJS.ErrnoException
-    throw new MoultError('ERR_PUBLISH_FAILED', `the file system refuses (${code}): ${path}`, { details: { path, code }, cause })
+    throw new MoultError('ERR_PUBLISH_FAILED', `the file system refuses (${code}): ${path}`, {
+      details: { path, code },
+      cause,
+    })
   }
 }

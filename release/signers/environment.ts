@@ -10,10 +10,14 @@ export function readEnvironmentKey(name: string, env: Environment): Signer {
   const text = env[name]?.trim() ?? ''
   const seed = decodeBase64(text, SEED_BYTES)
   if (seed === undefined) {
-    throw new MoultError('ERR_CONFIG_KEY', `${text === '' ? 'not set' : 'not a seed of 32 bytes in base64'}: the variable ${name}`, {
-      hint: `Set ${name} to the value of "seed" in a key file.`,
-      details: { variable: name },
-    })
+    throw new MoultError(
+      'ERR_CONFIG_KEY',
+      `${text === '' ? 'not set' : 'not a seed of 32 bytes in base64'}: the variable ${name}`,
+      {
+        hint: `Set ${name} to the value of "seed" in a key file.`,
+        details: { variable: name },
+      },
+    )
   }
   return signerOfSeed(seed)
 }

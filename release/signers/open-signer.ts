@@ -21,6 +21,7 @@ export async function openSigner(configured: SignerConfig | undefined, dir: stri
 /** The environment for programs that a release starts: builds run foreign code, which must not see a private key. */
 export function withoutKeys(env: Environment, config: Pick<Config, 'keys'>): Environment {
   const secret = new Set([KEY_VARIABLE])
-  for (const signer of [config.keys?.release, config.keys?.rollout]) if (typeof signer === 'object') secret.add(signer.env)
+  for (const signer of [config.keys?.release, config.keys?.rollout])
+    if (typeof signer === 'object') secret.add(signer.env)
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.has(name)))
 }

@@ -121,7 +121,9 @@ class RandomDocuments {
   write(value: JsonValue): string {
     const space = (): string => [' ', '\n', '\t', '\r\n', '', '', '', ''][this.below(8)] ?? ''
     if (typeof value === 'string') {
-      const parts = [...value].map((char) => (this.below(6) === 0 ? escaped(char) : JSON.stringify(char).slice(1, -1)))
+      const parts = Array.from(value, (char) =>
+        this.below(6) === 0 ? escaped(char) : JSON.stringify(char).slice(1, -1),
+      )
       return `"${parts.join('')}"`
     }
     if (Array.isArray(value))

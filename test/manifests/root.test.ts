@@ -143,7 +143,8 @@ describe('a root document', () => {
   })
 
   test('names no key twice in a role, so that a threshold cannot be met by one key', () => {
-    readRoot(makeRoot({ keys: { ...keys, release: [rootKey, other] }, thresholds: { release: 2 } }))
+    readRoot(makeRoot({ keys: { ...keys, release: [rootKey, other] } }))
+    unreadable(makeRoot({ keys: { ...keys, release: [rootKey, rootKey] } }), 'ERR_TRUST_ROOT')
     unreadable(
       makeRoot({ keys: { ...keys, release: [rootKey, rootKey] }, thresholds: { release: 2 } }),
       'ERR_TRUST_ROOT',

@@ -103,6 +103,13 @@ describe('signatures of a statement', () => {
     })
   })
 
+  test('of one key are tried twice and no more, so that a host cannot burn time with bad ones', () => {
+    const bad = { key: a.id, sig: `${'A'.repeat(86)}==` }
+    accepts([bad, ...entries(a)], role(1, a))
+    refuses([bad, bad, ...entries(a)], role(1, a), 'ERR_TRUST_SIGNATURE')
+    accepts([bad, bad, bad, ...entries(b)], role(1, a, b))
+  })
+
   test('are at most as many as the limit', () => {
     const sixtyFour = Array.from({ length: 63 }, (): JsonValue => ({ key: stranger.id, sig: 'x' }))
     accepts([...sixtyFour, ...entries(a)], role(1, a))

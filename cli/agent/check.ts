@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+
+import type { UpdateResult } from '../../agent/index.ts'
+import { EXIT_UPDATED } from '../../manifests/errors.ts'
+import { printResult } from '../print-result.ts'
+import { runCommand } from '../run-command.ts'
+import { depsFor, type HomeOptions, settingsOf, withHomeOptions } from './home-options.ts'
+
+interface Options extends HomeOptions {
+  apply?: boolean
+}
+
+export function registerAgentCheck(agent: Command): void {
+  withHomeOptions(agent.command('check'))
+    .description('poll once; exit status 0 when there is nothing to do, 100 when an update was installed')
+    .option('--apply', 'install what the poll finds')
+    .action((options: Options) => runCommand(options, (signal) => check(options, signal)))
+}
+
+async function check(options: Options, signal: AbortSignal): Promise<number> {
+  const { checkOnce } = await import('../../agent/index.ts')
+  const settings = await settingsOf(options)
+  const result = await checkOnce(settings, { apply: options.apply === true }, await depsFor(false, signal))
+  printResult(options.json, plain(result), [lineOf(result)])
+  return result.kind === 'swapped' ? EXIT_UPDATED : 0
+}
+
+function plain(result: UpdateResult): object {
+  if (result.kind === 'swapped') return result
+  const { decision, manifest } = result
+  return { kind: 'checked', offered: manifest.release.version, sequence: manifest.rollout.sequence, decision }
+}
+
+function lineOf(result: UpdateResult): string {
+  if (result.kind === 'swapped') return `Updated to ${result.version}: start the agent again`
+  const { decision, manifest } = result
+  const { version } = manifest.release
+  switch (decision.kind) {
+    case 'up-to-date':
+      return `Up to date: ${version}`
+    case 'install':
+      return `Update available: ${version}. Install it with --apply`
+    case 'wait':
+      return `Waiting with ${version}: ${decision.reason}`
+    case 'refuse':
+      return `Not installing ${version}: ${decision.reason}`
+  }
+}
