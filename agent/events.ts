@@ -4,7 +4,8 @@ import type { Decision } from '../manifests/index.ts'
 
 export type AgentEvent =
   | { readonly kind: 'started'; readonly version: string; readonly url: string; readonly intervalMs: number }
-  | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number }
+  /** `isRepeat`: the same decision as at the poll before. */
+  | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number; readonly isRepeat?: boolean }
   | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number }
   | { readonly kind: 'update-found'; readonly version: string; readonly running: string; readonly reason: string; readonly bytes: number }
   | { readonly kind: 'download-progress'; readonly received: number; readonly total: number }
@@ -21,5 +22,12 @@ export type AgentEvent =
 
 /** Events that only matter while someone watches. */
 export function isDetail(event: AgentEvent): boolean {
-  return event.kind === 'download-progress' || (event.kind === 'checked' && event.decision.kind === 'up-to-date')
+  if (event.kind === 'checked') return event.isRepeat === true || event.decision.kind === 'install'
+  return event.kind === 'download-progress'
+}
+
+/** What a decision comes down to: two with the same key are the same news. */
+export function decisionKey(decision: Decision): string {
+  const version = 'version' in decision ? decision.version : ''
+  return `${decision.kind} ${version} ${'reason' in decision ? decision.reason : ''}`
 }

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isMoultError } from '../manifests/index.ts'
-import type { AgentEvent } from './events.ts'
+import { type AgentEvent, decisionKey } from './events.ts'
 import { healthCheckOf } from './health.ts'
 import type { LaunchRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
@@ -53,6 +53,7 @@ export class Updater {
   #hasVerified = false
   #isOnTrial = false
   #failures = 0
+  #lastDecision = ''
 
   constructor(options: UpdaterOptions) {
     this.#options = options
@@ -142,7 +143,7 @@ export class Updater {
 
   async #check(settings: Settings): Promise<UpdateResult | { kind: 'failed'; error: unknown }> {
     this.#work = new AbortController()
-    const deps = { ...this.#deps(), signal: this.#work.signal }
+    const deps = { ...this.#deps(), emit: (event: AgentEvent) => this.#emitCheck(event), signal: this.#work.signal }
     try {
       // On probation the next update has to wait: it would take away the version to go back to.
       const result = await withLock(settings.home, () => update(settings, { apply: !this.#isOnTrial }, deps))
@@ -216,6 +217,13 @@ export class Updater {
     if (this.#stop.signal.aborted) return
     this.#wake = new AbortController()
     await sleep(delayMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)
+  }
+
+  #emitCheck(event: AgentEvent): void {
+    if (event.kind !== 'checked') return this.#emit(event)
+    const key = decisionKey(event.decision)
+    this.#emit({ ...event, isRepeat: key === this.#lastDecision })
+    this.#lastDecision = key
   }
 
   #emit(event: AgentEvent): void {

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+
+import { isMoultError, type MoultError } from '../../manifests/index.ts'
+import { configJsonSchema } from '../../release/config-schema.ts'
+import { readConfig } from '../../release/read-config.ts'
+import { temporaryFolder } from './project-fixture.ts'
+
+const VALID = { name: 'probe', build: { type: 'files', path: 'bin/{os}' } }
+
+async function errorOf(t: TestContext, content: string | object): Promise<MoultError> {
+  const file = join(await temporaryFolder(t), 'moult.config.json')
+  await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content))
+  try {
+    await readConfig(file)
+  } catch (error) {
+    assert.ok(isMoultError(error), String(error))
+    return error
+  }
+  assert.fail('the configuration was accepted')
+}
+
+test('a small configuration is enough', async (t) => {
+  const dir = await temporaryFolder(t)
+  await writeFile(join(dir, 'c.json'), JSON.stringify(VALID))
+  assert.deepEqual(await readConfig(join(dir, 'c.json')), { config: VALID, dir })
+})
+
+test('the published JSON Schema is the one of the code', async () => {
+  const published = await readFile(new URL('../../schemas/moult.config.schema.json', import.meta.url), 'utf8')
+  assert.deepEqual(JSON.parse(published), JSON.parse(JSON.stringify(configJsonSchema())), 'run scripts/write-schemas.ts')
+})
+
+test('an unknown member is an error that names the nearest known one', async (t) => {
+  const error = await errorOf(t, { ...VALID, platfroms: [] })
+  assert.equal(error.code, 'ERR_CONFIG_INVALID')
+  assert.equal(error.details['path'], 'platfroms')
+  assert.equal(error.hint, 'Did you mean "platforms"?')
+})
+
+test('a fault deep inside tells its path, what was expected and what it got', async (t) => {
+  const error = await errorOf(t, { ...VALID, platforms: ['linux-amd64', 'Linux/x64'] })
+  assert.match(error.message, /^platforms\[1\]: expected a platform such as linux-amd64, got "Linux\/x64": /)
+  const { path, expected, got } = error.details
+  assert.deepEqual([path, expected, got], ['platforms[1]', 'a platform such as linux-amd64', '"Linux/x64"'])
+})
+
+const FAULTS: readonly (readonly [string, object, RegExp])[] = [
+  ['a wrong build type', { build: { type: 'scirpt', entry: 'x' } }, /build\.type: expected "command" or .*, got "scirpt"/],
+  ['a member of another build type', { build: { type: 'files', entry: 'x' } }, /build\.entry/],
+  ['a channel that is a folder of the layout', { channel: 'bin' }, /channel: expected a channel besides bin/],
+  ['a rollout without end', { rollout: { expires: '401d' } }, /rollout\.expires: .* at most 400d/],
+  ['stages that shrink', { rollout: { stages: '0h:50%,1h:20%' } }, /rollout\.stages/],
+  ['a percent above 100', { rollout: { percent: 101 } }, /rollout\.percent: expected an integer from 0 to 100/],
+  ['an entry that leaves the tree', { build: { type: 'directory', path: 'x', entry: '../agent' } }, /build\.entry/],
+  ['a base URL of another scheme', { baseUrl: 'file:///x' }, /baseUrl/],
+]
+for (const [name, members, message] of FAULTS) {
+  test(`refused: ${name}`, async (t) => {
+    const error = await errorOf(t, { ...VALID, ...members })
+    assert.equal(error.code, 'ERR_CONFIG_INVALID')
+    assert.match(error.message, message)
+  })
+}
+
+for (const [name, text, place] of [
+  ['a comma too many', '{\n  "name": "probe",\n}', '3:1'],
+  ['a comment', '{\n  // hello\n}', '2:3'],
+  ['an empty file', '', '1:1'],
+  ['a repeated member', '{"name": "a", "name": "b"}', '1:15'],
+] as const) {
+  test(`${name} is an error with line and column`, async (t) => {
+    const error = await errorOf(t, text)
+    assert.equal(error.code, 'ERR_CONFIG_INVALID')
+    assert.ok(error.message.endsWith(`moult.config.json:${place}`), error.message)
+  })
+}
+
+test('a missing file points to `moult init`', async (t) => {
+  await assert.rejects(readConfig(join(await temporaryFolder(t), 'none.json')), (error: MoultError) => {
+    assert.equal(error.code, 'ERR_CONFIG_MISSING')
+    return /moult init/.test(error.hint ?? '')
+  })
+})

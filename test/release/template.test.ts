@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { fillPath, fillWord, placeholdersOf } from '../../release/template.ts'
+import { failsWith } from './project-fixture.ts'
+
+const values = placeholdersOf('probe', '1.2.3', 'windows-amd64')
+
+test('every placeholder of a path is filled', () => {
+  const path = fillPath('{name}/{version}/{os}-{arch}/{platform}{exe}', values)
+  assert.equal(path, 'probe/1.2.3/windows-amd64/windows-amd64.exe')
+})
+
+test('only Windows programs get an extension', () => {
+  assert.equal(fillPath('agent{exe}', placeholdersOf('probe', '1.2.3', 'linux-amd64')), 'agent')
+})
+
+test('an unknown placeholder of a path is an error that names the nearest', () => {
+  assert.throws(() => fillPath('bin/{platfrom}', values), (error: Error & { hint?: string }) => {
+    assert.equal(error.hint, 'Did you mean {platform}?')
+    return failsWith('ERR_CONFIG_INVALID')(error)
+  })
+})
+
+test('braces in a command that are no placeholder stay', () => {
+  assert.equal(fillWord('{print $1} {os} {toString} {constructor}', values), '{print $1} windows {toString} {constructor}')
+})
