@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs'
 
+import { healthCheckOf } from './health.ts'
 import { installedRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
 import { settle } from './settle.ts'
@@ -13,7 +14,7 @@ import { confirmVersion } from './verdict.ts'
  * Settles the last trial, polls once, and with `apply` installs what the decision allows.
  *
  * A program that knows nothing of updates is confirmed here: when it is on trial, has run for the whole probation since
- * its last start, and this poll has shown that updating still works.
+ * its last start, passes the health checks of the settings, and this poll has shown that updating still works.
  *
  * @throws MoultError
  */
@@ -22,11 +23,16 @@ export async function checkOnce(settings: Settings, options: UpdateOptions, deps
     const record = settle(settings, deps)
     const isOnTrial = record.trial !== undefined
     const result = await update(settings, { apply: options.apply && !isOnTrial }, deps)
-    if (options.apply && isOnTrial && hasServedProbation(settings, deps.clock())) {
+    if (options.apply && isOnTrial && hasServedProbation(settings, deps.clock()) && (await isHealthy(settings, deps))) {
       if (confirmVersion(settings, record.version)) deps.emit({ kind: 'confirmed', version: record.version })
     }
     return result
   })
+}
+
+async function isHealthy({ health }: Settings, { signal }: UpdateDeps): Promise<boolean> {
+  const check = healthCheckOf(health)
+  return check === undefined || check(signal ?? new AbortController().signal)
 }
 
 /** Every start of a version on trial replaces the launch record, so its age is the time that the program has run. */

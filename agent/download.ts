@@ -2,14 +2,15 @@
 // bad one falls back to the next. Until the last hash is checked a file is called what it is: unverified.
 
 import { constants } from 'node:fs'
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream'
 import { createBrotliDecompress } from 'node:zlib'
 
-import { type Binary, MoultError } from '../manifests/index.ts'
+import { type Binary, isMoultError, MoultError } from '../manifests/index.ts'
 import { assertContent, writeAll } from './artifact-file.ts'
 import type { AgentEvent } from './events.ts'
-import { fetchFile } from './fetch-file.ts'
+import { fetchFile, isHostBusy } from './fetch-file.ts'
 import { toFileError } from './file-error.ts'
 import { freeBytes, type Home } from './home.ts'
 
@@ -61,6 +62,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
       hint: 'Raise maxPackageSize if this size is intended.',
     })
   }
+  await removeOtherPartials(home, sources)
   assertSpace(home, binary.size + Math.max(...sources.map(({ size }) => size)))
   let failure: unknown
   for (const source of sources) {
@@ -69,7 +71,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
     } catch (error) {
       failure = error
       // Only bytes that turned out wrong make the next source worth a try: the network, the disk or a stop will not.
-      if (!(error instanceof MoultError) || !isAboutSource(error)) break
+      if (!isMoultError(error) || !isAboutSource(error)) break
       options.emit({ kind: 'download-failed', source: source.encoding ?? 'whole', error })
     }
   }
@@ -77,7 +79,24 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
 }
 
 function isAboutSource(error: MoultError): boolean {
-  return error.exitCode === 23 || error.code === 'ERR_NETWORK_STATUS' || error.code === 'ERR_NETWORK_URL'
+  if (error.exitCode === 23 || error.code === 'ERR_NETWORK_URL' || error.code === 'ERR_NETWORK_REDIRECT') return true
+  return error.code === 'ERR_NETWORK_STATUS' && !isHostBusy(error)
+}
+
+/** What other updates left unfinished would be of use to nobody, and may be what fills the disk. */
+async function removeOtherPartials(home: Home, sources: readonly Source[]): Promise<void> {
+  const own = new Set(sources.map(partialName))
+  try {
+    for (const name of await readdir(home.staging)) {
+      if (!own.has(name)) await rm(join(home.staging, name), { recursive: true, force: true })
+    }
+  } catch (error) {
+    throw toFileError(error, home.staging)
+  }
+}
+
+function partialName({ sha256 }: Source): string {
+  return `${sha256}.partial`
 }
 
 function assertSpace(home: Home, bytes: number): void {
@@ -90,7 +109,7 @@ function assertSpace(home: Home, bytes: number): void {
 }
 
 async function takeSource(home: Home, binary: Binary, source: Source, options: DownloadOptions): Promise<string> {
-  const fetched = await fetchFile(join(home.staging, `${source.sha256}.partial`), source, options)
+  const fetched = await fetchFile(join(home.staging, partialName(source)), source, options)
   if (source.encoding === undefined) return fetched
   const unpacked = join(home.staging, `${binary.sha256}.unverified`)
   try {
@@ -109,12 +128,12 @@ async function decompress(from: string, to: string, binary: Binary): Promise<voi
   const output = await open(to, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
     const input = await open(from, 'r')
-    const unpacked = input.createReadStream().pipe(createBrotliDecompress())
+    // Not pipe(): an error of the disk would end the process, and an end before that of the input would never come.
+    const unpacked = pipeline(input.createReadStream(), createBrotliDecompress(), () => undefined)
     try {
       await writeBounded(output, unpacked, binary.size)
     } catch (cause) {
-      const isBroken = cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_')
-      if (cause instanceof MoultError || !isBroken) throw cause
+      if (isMoultError(cause) || (cause instanceof Error && 'syscall' in cause)) throw cause
       throw new MoultError('ERR_BYTES_ENCODING', 'the compressed download does not unpack', { cause })
     } finally {
       unpacked.destroy()

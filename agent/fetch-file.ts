@@ -10,10 +10,12 @@ import { assertContent, writeAll } from './artifact-file.ts'
 import type { DownloadOptions, Source } from './download.ts'
 import { isErrno, toFileError } from './file-error.ts'
 import { discardBody, header, httpGet, type HttpResponse, toNetworkError } from './http.ts'
-import { statusError } from './poll.ts'
+import { retryAfterOf, statusError } from './poll.ts'
 import { resolveUrl } from './url-policy.ts'
 
 const RETRY_DELAY_MS = 1000
+/** A host that asks for a longer pause gets it from the schedule of the polls. */
+const RETRY_AFTER_WAIT_MS = 60_000
 const PROGRESS_STEP_MS = 500
 /** A download that crawls below this for a whole window is given up: bytes a second. */
 const RATE_MIN = 512
@@ -31,8 +33,17 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
   let file: FileHandle | undefined
   try {
     file = await openPartial(path)
+    const { size: kept } = await file.stat()
     await fetchWithRetries(file, url, source, { ...options, signal })
-    await assertContent(file, source)
+    try {
+      await assertContent(file, source)
+    } catch (error) {
+      if (kept === 0 || !isMoultError(error)) throw error
+      // What the earlier run left may be the bad part: a power cut, or an object that was exchanged in between.
+      await file.truncate(0)
+      await fetchWithRetries(file, url, source, { ...options, signal })
+      await assertContent(file, source)
+    }
     return path
   } catch (error) {
     // Wrong bytes are gone at once; what a dead connection left is the start of the next attempt.
@@ -66,7 +77,8 @@ async function fetchWithRetries(file: FileHandle, url: URL, source: Source, opti
     } catch (error) {
       if (attempt > options.retries || options.signal?.aborted === true || !isWorthRetry(error)) throw error
       options.emit({ kind: 'download-interrupted', attempt, error })
-      const delayMs = RETRY_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random())
+      const backoffMs = RETRY_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random())
+      const delayMs = Math.max(backoffMs, retryAfterOf(error))
       await sleep(delayMs, undefined, options.signal === undefined ? {} : { signal: options.signal })
     }
   }
@@ -74,8 +86,14 @@ async function fetchWithRetries(file: FileHandle, url: URL, source: Source, opti
 
 function isWorthRetry(error: unknown): error is MoultError {
   if (!isMoultError(error) || error.exitCode !== 20 || !error.retryable) return false
+  if (error.code !== 'ERR_NETWORK_STATUS') return true
+  return isHostBusy(error) && retryAfterOf(error) <= RETRY_AFTER_WAIT_MS
+}
+
+/** True for a status that says something of the host's present state and nothing of this file. */
+export function isHostBusy(error: MoultError): boolean {
   const status = error.details['status']
-  return typeof status !== 'number' || status >= 500 || status === 408 || status === 429
+  return typeof status === 'number' && (status >= 500 || status === 408 || status === 429)
 }
 
 async function fetchRest(
@@ -129,7 +147,7 @@ async function writeBody(
   response: HttpResponse,
   start: number,
   source: Source,
-  { rateLimit, emit }: DownloadOptions,
+  { rateLimit, emit, signal }: DownloadOptions,
 ): Promise<void> {
   const startedMs = Date.now()
   let at = start
@@ -141,7 +159,10 @@ async function writeBody(
       await writeAll(file, chunk, at)
       at += chunk.length
       const nowMs = Date.now()
-      if (rateLimit !== undefined) await sleep(Math.max(0, startedMs + ((at - start) * 1000) / rateLimit - nowMs))
+      if (rateLimit !== undefined) {
+        const aheadMs = startedMs + ((at - start) * 1000) / rateLimit - nowMs
+        await sleep(Math.max(0, aheadMs), undefined, signal === undefined ? {} : { signal })
+      }
       if (nowMs - window.sinceMs > RATE_WINDOW_MS) {
         assertRate(at - window.at, rateLimit)
         window = { at, sinceMs: nowMs }
@@ -154,7 +175,7 @@ async function writeBody(
     response.body.on('error', () => undefined).destroy()
     throw isFileFailure(error) ? error : toNetworkError(error, response.url)
   }
-  // undici reports a connection that broke before Content-Length; this body ended as its host meant it to.
+  // A connection that broke before Content-Length is an error above; this body ended as its host meant it to.
   if (at < source.size) throw wrongSize(`${at}`, source)
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { request } from 'undici'
+import { discardBody, httpGet } from './http.ts'
 
 /** True while the program is healthy. Never rejects; a check that hangs or throws counts as unhealthy. */
 export type HealthCheck = (signal: AbortSignal) => Promise<boolean>
@@ -38,9 +38,10 @@ async function withinTime(check: (signal: AbortSignal) => Promise<boolean>, sign
 }
 
 async function isAnswering(url: string, signal: AbortSignal): Promise<boolean> {
-  const { statusCode, body } = await request(url, { signal, headersTimeout: CHECK_MS })
-  body.on('error', () => undefined).destroy()
-  return statusCode >= 200 && statusCode < 300
+  const target = new URL(url)
+  const response = await httpGet(target, { base: target, signal })
+  discardBody(response)
+  return response.status >= 200 && response.status < 300
 }
 
 async function isSucceeding(command: readonly string[], signal: AbortSignal): Promise<boolean> {

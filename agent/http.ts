@@ -1,8 +1,9 @@
 // Plain HTTP GET as an agent needs it: bounded in time, size and redirects, never downgraded, nothing decoded on the way.
+//
+// On node:http, not on fetch or undici: undici doubles what the updater adds to an idle agent (bench/idle.ts), on every machine.
 
-import type { Readable } from 'node:stream'
-
-import { Agent, request } from 'undici'
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 
 import { MoultError } from '../manifests/index.ts'
 import { REDIRECTS_MAX, resolveUrl, withoutSecrets } from './url-policy.ts'
@@ -13,7 +14,7 @@ export interface HttpOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** For the configured host only; never sent anywhere else. */
   readonly secretHeaders?: Readonly<Record<string, string>>
-  /** Longest silence of the server, in headers or body. */
+  /** Longest wait for the headers, and longest silence in the body. */
   readonly stallMs?: number
   readonly signal?: AbortSignal | undefined
 }
@@ -21,48 +22,64 @@ export interface HttpOptions {
 export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Readable
+  readonly body: IncomingMessage
   /** The URL that answered, after redirects. */
   readonly url: URL
 }
 
 export const STALL_MS = 30_000
-const CONNECT_MS = 15_000
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
-/** Connections are kept for some seconds, TLS sessions for the life of the process: a later poll resumes its session. */
-const dispatcher = new Agent({ connect: { timeout: CONNECT_MS }, connections: 4 })
+// A poll outlives any kept connection, so each gets a new one; the agent keeps the TLS session, which a later poll resumes.
+const httpAgent = new HttpAgent({ keepAlive: false })
+const httpsAgent = new HttpsAgent({ keepAlive: false })
 
 /**
  * @throws MoultError ERR_NETWORK_*; any status but a redirect is the caller's to judge
  */
 export async function httpGet(target: URL, options: HttpOptions): Promise<HttpResponse> {
-  const stallMs = options.stallMs ?? STALL_MS
   let url = resolveUrl(target.href, options.base)
   for (let hops = 0; hops <= REDIRECTS_MAX; hops += 1) {
-    const response = await send(url, stallMs, options)
-    if (!REDIRECTS.has(response.statusCode)) {
-      return { status: response.statusCode, headers: response.headers, body: response.body, url }
-    }
-    response.body.on('error', () => undefined).destroy()
-    url = nextHop(url, response.headers['location'], options.base)
+    const body = await send(url, options)
+    const response = { status: body.statusCode ?? 0, headers: body.headers, body, url }
+    if (!REDIRECTS.has(response.status)) return response
+    discardBody(response)
+    url = nextHop(url, response.headers.location, options.base)
   }
   throw new MoultError('ERR_NETWORK_REDIRECT', `more than ${REDIRECTS_MAX} redirects: ${withoutSecrets(target)}`)
 }
 
-async function send(url: URL, stallMs: number, options: HttpOptions) {
-  const secret = url.origin === options.base.origin ? options.secretHeaders : {}
-  try {
-    return await request(url, {
-      dispatcher,
-      headers: { 'accept-encoding': 'identity', ...options.headers, ...secret },
-      headersTimeout: stallMs,
-      bodyTimeout: stallMs,
-      signal: options.signal ?? null,
+function send(url: URL, { base, headers, secretHeaders, stallMs = STALL_MS, signal }: HttpOptions): Promise<IncomingMessage> {
+  const isSecure = url.protocol === 'https:'
+  const secret = url.origin === base.origin ? secretHeaders : {}
+  return new Promise((resolve, reject) => {
+    const outgoing = (isSecure ? requestHttps : requestHttp)(url, {
+      agent: isSecure ? httpsAgent : httpAgent,
+      headers: { 'accept-encoding': 'identity', ...headers, ...secret },
     })
-  } catch (error) {
-    throw toNetworkError(error, url)
-  }
+    let response: IncomingMessage | undefined
+    const stop = (error: unknown): void => void (response ?? outgoing).destroy(error as Error)
+    const onStall = (): void => stop(Object.assign(new Error(`silent for ${stallMs} ms`), { code: 'ETIMEDOUT' }))
+    // While received bytes wait for us to take them (a rate limit, a slow disk), the silence is ours.
+    const onIdle = (): void => void (response?.readableLength ? outgoing.setTimeout(stallMs, onIdle) : onStall())
+    const onAbort = (): void => stop(signal?.reason)
+    // Until the headers are whole a timer counts, as a host that drips them is never silent; then the socket's silence.
+    const headersTimer = setTimeout(onStall, stallMs)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    outgoing.once('close', () => {
+      clearTimeout(headersTimer)
+      signal?.removeEventListener('abort', onAbort)
+    })
+    outgoing.once('response', (incoming) => {
+      clearTimeout(headersTimer)
+      response = incoming
+      outgoing.setTimeout(stallMs, onIdle)
+      resolve(incoming)
+    })
+    outgoing.on('error', (error) => reject(toNetworkError(error, url)))
+    if (signal?.aborted === true) onAbort()
+    outgoing.end()
+  })
 }
 
 function nextHop(from: URL, location: string | string[] | undefined, base: URL): URL {
@@ -78,13 +95,11 @@ function nextHop(from: URL, location: string | string[] | undefined, base: URL):
   }
 }
 
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
-
 /** A failure of a request or of its body as a typed error. */
 export function toNetworkError(error: unknown, url: URL): MoultError {
   if (error instanceof MoultError) return error
   const reason = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const isTimeout = TIMEOUTS.has(reason) || (error instanceof Error && error.name === 'TimeoutError')
+  const isTimeout = reason === 'ETIMEDOUT' || (error instanceof Error && error.name === 'TimeoutError')
   const code = isTimeout ? 'ERR_NETWORK_TIMEOUT' : 'ERR_NETWORK_UNREACHABLE'
   const message = `${isTimeout ? 'too slow' : `no answer${reason === '' ? '' : ` (${reason})`}`}: ${withoutSecrets(url)}`
   const hint = reason === 'ECONNREFUSED' ? 'Is the update server running, and on this address and port?' : undefined

@@ -30,14 +30,14 @@ export function readLaunchRecord(path: string): LaunchRecord | undefined {
     ...(previous !== undefined && previous !== version && isVersion(previous) ? { previous } : {}),
     ...(trial === undefined ? {} : { trial: { started: count(trial, 0), tries: count(fields.get('tries'), TRIES_DEFAULT) } }),
     ...(failed !== undefined && isVersion(failed)
-      ? { failed: { version: failed, reason: fields.get('reason') ?? 'unknown' } }
+      ? { failed: { version: failed, reason: singleLine(fields.get('reason') ?? 'unknown') } }
       : {}),
   }
 }
 
 function parseFields(text: string): Map<string, string> | undefined {
   const lines = text.split('\n')
-  if (lines.pop() !== '' || lines.pop() !== 'end') return undefined
+  if (lines.pop() !== '' || lines.pop() !== 'end' || lines.includes('end')) return undefined
   return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
 }
 
@@ -54,8 +54,13 @@ export function formatLaunchRecord({ version, previous, trial, failed }: LaunchR
   const lines = [`version=${version}`]
   if (previous !== undefined) lines.push(`previous=${previous}`)
   if (trial !== undefined) lines.push(`trial=${trial.started}`, `tries=${trial.tries}`)
-  if (failed !== undefined) lines.push(`failed=${failed.version}`, `reason=${failed.reason}`)
+  if (failed !== undefined) lines.push(`failed=${failed.version}`, `reason=${singleLine(failed.reason)}`)
   return `${lines.join('\n')}\nend\n`
+}
+
+/** A reason ends up in the state file, which takes no control characters, and MUST NOT add a line to this one. */
+function singleLine(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 128)
 }
 
 /** What runs now by the record; the confirmed one stands in for a damaged one. */

@@ -50,17 +50,43 @@ function fromRecord(home: Home, record: LaunchRecord, warn: (message: string) =>
   return before ?? { ...own, trial: started }
 }
 
+/**
+ * The record of what runs. One that is damaged, or names a version that is gone, is put right on the disk: the launcher
+ * falls back at each start but leaves the record alone, and the version that it names would pass for the one that runs.
+ *
+ * @returns undefined when nothing on this machine can be run
+ * @throws MoultError ERR_STAGE_*
+ */
+export function repairRecord(home: Home, warn: (message: string) => void): LaunchRecord | undefined {
+  const record = readLaunchRecord(home.current)
+  if (record !== undefined && launchOf(home, record.version) !== undefined) return record
+  const launch = findFallback(home, record?.previous)
+  if (launch === undefined) return undefined
+  const missing = record?.trial === undefined ? undefined : { version: record.version, reason: 'missing' }
+  const failed = missing ?? record?.failed
+  const repaired = { version: launch.version, ...(failed === undefined ? {} : { failed }) }
+  writeLaunchRecord(home.current, repaired)
+  warn(`the launch record was damaged or its version missing: it names ${launch.version} now`)
+  return repaired
+}
+
 function fallBack(home: Home, previous: string | undefined, warn: (message: string) => void): Launch {
-  const candidates = [previous, readLaunchRecord(home.confirmed)?.version, ...versionsByAge(home)]
-  for (const version of candidates) {
-    const launch = version === undefined ? undefined : launchOf(home, version)
-    if (launch === undefined) continue
+  const launch = findFallback(home, previous)
+  if (launch !== undefined) {
     warn(`the launch record is damaged or its version is missing: falling back to ${launch.version}`)
     return launch
   }
   throw new MoultError('ERR_HOME_INVALID', `nothing to run in ${home.path}`, {
     hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>`.',
   })
+}
+
+function findFallback(home: Home, previous: string | undefined): Launch | undefined {
+  for (const version of [previous, readLaunchRecord(home.confirmed)?.version, ...versionsByAge(home)]) {
+    const launch = version === undefined ? undefined : launchOf(home, version)
+    if (launch !== undefined) return launch
+  }
+  return undefined
 }
 
 function launchOf(home: Home, version: string): Launch | undefined {

@@ -1,4 +1,4 @@
-import { MANIFEST_MAX_BYTES, MoultError, sha256 } from '../manifests/index.ts'
+import { isMoultError, MANIFEST_MAX_BYTES, MoultError, sha256 } from '../manifests/index.ts'
 import { readSmallFile } from './durable-file.ts'
 import type { Home } from './home.ts'
 import { discardBody, header, httpGet, type HttpResponse, readBody } from './http.ts'
@@ -8,11 +8,15 @@ import { withoutSecrets } from './url-policy.ts'
 /** A poll that lasts longer has failed, however steadily the bytes drip. */
 const POLL_DEADLINE_MS = 60_000
 const RETRY_AFTER_MAX_MS = 60 * 60 * 1000
+/** Validators that are kept. One beyond this could make the state file unreadable, and the sequence floor is in there. */
+const ETAG = /^(?:W\/)?"[!#-~]{0,256}"$/
 
 export interface PollOptions {
   readonly url: URL
   readonly userAgent: string
   readonly secretHeaders?: Readonly<Record<string, string>> | undefined
+  readonly stallMs?: number | undefined
+  readonly deadlineMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -29,7 +33,7 @@ export interface PolledManifest {
  */
 export async function pollManifest(home: Home, state: State, options: PollOptions): Promise<PolledManifest> {
   const stored = storedManifest(home, state, options.url)
-  const deadline = AbortSignal.timeout(POLL_DEADLINE_MS)
+  const deadline = AbortSignal.timeout(options.deadlineMs ?? POLL_DEADLINE_MS)
   const response = await httpGet(options.url, {
     base: options.url,
     headers: {
@@ -38,6 +42,7 @@ export async function pollManifest(home: Home, state: State, options: PollOption
       ...(stored?.etag === undefined ? {} : { 'if-none-match': stored.etag }),
     },
     ...(options.secretHeaders === undefined ? {} : { secretHeaders: options.secretHeaders }),
+    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
     signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
   })
   if (response.status === 304 && stored !== undefined) {
@@ -51,7 +56,8 @@ export async function pollManifest(home: Home, state: State, options: PollOption
   const bytes = await readBody(response, MANIFEST_MAX_BYTES, () => {
     return new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${withoutSecrets(options.url)}`)
   })
-  return { bytes, etag: header(response, 'etag'), isFresh: true }
+  const etag = header(response, 'etag')
+  return { bytes, etag: etag !== undefined && ETAG.test(etag) ? etag : undefined, isFresh: true }
 }
 
 /** The last manifest that verified, when its copy on disk is still whole and came from this URL. */
@@ -70,6 +76,12 @@ export function statusError(response: HttpResponse): MoultError {
     details: { status: response.status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+/** What the host asked for with `Retry-After`, in milliseconds; 0 when that was nothing. */
+export function retryAfterOf(error: unknown): number {
+  const asked = isMoultError(error) ? error.details['retryAfterMs'] : undefined
+  return typeof asked === 'number' ? asked : 0
 }
 
 function parseRetryAfter(value: string | undefined): number | undefined {

@@ -31,13 +31,17 @@ export async function runProbation(options: ProbationOptions): Promise<Probation
   const startedMs = performance.now()
   const stepMs = Math.max(20, Math.min(STEP_MAX_MS, durationMs / STEPS_PER_PROBATION))
   let failures = 0
+  let hasBeenHealthy = false
   for (;;) {
     await sleep(stepMs, undefined, { signal, ref: false })
     const isHealthy = health === undefined || (await health(signal))
     signal.throwIfAborted()
-    failures = isHealthy ? 0 : failures + 1
-    if (failures >= FAILURES_MAX) return { kind: 'failed', reason: 'health' }
+    hasBeenHealthy ||= isHealthy
     const elapsedMs = performance.now() - startedMs
+    // A program may take its time to come up: until it was healthy once, it has the whole probation for that.
+    const isStarting = !hasBeenHealthy && elapsedMs < durationMs
+    failures = isHealthy || isStarting ? 0 : failures + 1
+    if (failures >= FAILURES_MAX) return { kind: 'failed', reason: 'health' }
     const hasProved = isVouchedFor() || elapsedMs >= durationMs
     if (hasProved && isHealthy && hasVerified()) return { kind: 'healthy' }
     if (elapsedMs >= deadlineMs) return { kind: 'failed', reason: hasVerified() ? 'health' : 'no-verified-poll' }

@@ -4,7 +4,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { entryPathShape, HEX_SHA256 } from '../manifests/index.ts'
+import { entryPathShape, HEX_SHA256, isVersion } from '../manifests/index.ts'
 import { readSmallFile } from './durable-file.ts'
 import { type Home, versionDirectory } from './home.ts'
 
@@ -17,10 +17,13 @@ export interface Receipt {
   readonly size: number
   /** Path of the program inside the version's directory. */
   readonly entry: string
+  /** The `rollback_floor` of the release. */
+  readonly rollbackFloor?: string | undefined
 }
 
-export function formatReceipt({ version, sha256, size, entry }: Receipt): string {
-  return `version=${version}\nsha256=${sha256}\nsize=${size}\nentry=${entry}\n`
+export function formatReceipt({ version, sha256, size, entry, rollbackFloor }: Receipt): string {
+  const floor = rollbackFloor === undefined ? '' : `rollback_floor=${rollbackFloor}\n`
+  return `version=${version}\nsha256=${sha256}\nsize=${size}\nentry=${entry}\n${floor}`
 }
 
 /** The receipt of an installed version, or undefined when there is none or it is damaged. */
@@ -30,7 +33,9 @@ export function readReceipt(home: Home, version: string): Receipt | undefined {
   const fields = new Map(text.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]))
   const [sha256, size, entry] = [fields.get('sha256') ?? '', Number(fields.get('size')), fields.get('entry') ?? '']
   if (fields.get('version') !== version || !HEX_SHA256.test(sha256) || !Number.isSafeInteger(size)) return undefined
-  return isEntryPath(entry) ? { version, sha256, size, entry } : undefined
+  const floor = fields.get('rollback_floor')
+  const rollbackFloor = floor !== undefined && isVersion(floor) ? { rollbackFloor: floor } : {}
+  return isEntryPath(entry) ? { version, sha256, size, entry, ...rollbackFloor } : undefined
 }
 
 function isEntryPath(entry: string): boolean {

@@ -1,10 +1,10 @@
 // What an agent is told about its updates: a JSON file in home, overridden by the environment, overridden by the caller.
 
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 
 import {
   assertSelfSigned,
-  type JsonObject,
+  type JsonValue,
   MoultError,
   nameShape,
   parseDuration,
@@ -21,6 +21,7 @@ import { manifestUrl } from './url-policy.ts'
 
 const { array, boolean, described, integer, object, oneOf, optional, record, string } = shape
 const duration = shape.parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 30s, 5m or 1h')
+const headerValue = string({ pattern: /^[\x20-\x7e]*$/, says: 'a header value of printable ASCII' })
 
 export const settingsShape = object({
   $schema: optional(string()),
@@ -30,8 +31,9 @@ export const settingsShape = object({
   id: optional(described('Id of this agent for rollouts; made of the machine id by default', string({ max: 128 }))),
   enabled: optional(described('False switches updates off', boolean())),
   mode: optional(described('auto: install updates; disabled: do nothing', oneOf('auto', 'disabled'))),
+  autoInstall: optional(described('False: report updates and leave them to `moult agent check --apply`', boolean())),
   interval: optional(described('Time between polls; 5m by default', duration)),
-  headers: optional(described('Headers for the update server only, e.g. an access token', record(/^[A-Za-z0-9-]{1,64}$/, string(), { max: 16 }))),
+  headers: optional(described('Headers for the update server only, e.g. an access token', record(/^[A-Za-z0-9-]{1,64}$/, headerValue, { max: 16 }))),
   downloadTimeout: optional(described('Longest time for one artifact; 30m by default', duration)),
   stallTimeout: optional(described('Longest silence of the server; 30s by default', duration)),
   retries: optional(described('Retries of a broken download within one poll; 5 by default', integer({ max: 20 }))),
@@ -42,7 +44,7 @@ export const settingsShape = object({
   ),
   tries: optional(described('How often a version on trial is started before it is rolled back; 3 by default', integer({ min: 1, max: 100 }))),
   probation: optional(described('How long a new version must stay healthy; 1m by default', duration)),
-  probationDeadline: optional(described('When a new version that did not prove itself is rolled back; ten probations by default', duration)),
+  probationDeadline: optional(described('When a new version that did not prove itself is rolled back; ten probations by default, and a minute at least', duration)),
   health: optional(
     described(
       'How the health of the program is probed',
@@ -68,6 +70,7 @@ export interface Settings {
   readonly root: Root
   readonly id?: string
   readonly enabled: boolean
+  readonly autoInstall: boolean
   readonly intervalMs: number
   readonly headers: Readonly<Record<string, string>>
   readonly downloadTimeoutMs: number
@@ -85,6 +88,11 @@ export interface Settings {
   readonly stopTimeoutMs: number
 }
 
+/** A first poll needs some seconds even where the probation is short: without it a sound version would be rolled back. */
+const PROBATION_DEADLINE_MIN_MS = 60_000
+/** What a timer of Node can hold; it takes anything longer for 1 ms. */
+const TIME_MAX_MS = 2 ** 31 - 1
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
@@ -95,7 +103,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @throws MoultError ERR_CONFIG_MISSING, ERR_CONFIG_INVALID or ERR_TRUST_*
  */
 export function loadSettings(homePath: string, env: Environment, overrides: Partial<SettingsFile> = {}): Settings {
-  const home = homeAt(homePath)
+  const home = homeAt(resolve(homePath))
   const file = readSettingsFile(home, { ...settingsFromEnvironment(env), ...overrides })
   const probationMs = timeOf(file.probation, 60_000)
   const intervalMs = timeOf(file.interval, POLL_INTERVAL_MS)
@@ -107,9 +115,10 @@ export function loadSettings(homePath: string, env: Environment, overrides: Part
     home,
     url: manifestUrl(file.server, channel),
     channel,
-    root: readPinnedRoot(join(homePath, file.root ?? 'root.json')),
+    root: readPinnedRoot(resolve(home.path, file.root ?? 'root.json')),
     ...(file.id === undefined ? {} : { id: file.id }),
     enabled: file.enabled !== false && file.mode !== 'disabled',
+    autoInstall: file.autoInstall !== false,
     intervalMs,
     headers: Object.fromEntries(Object.entries(file.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
     downloadTimeoutMs: timeOf(file.downloadTimeout, 30 * 60_000),
@@ -120,7 +129,7 @@ export function loadSettings(homePath: string, env: Environment, overrides: Part
     preflight: file.preflight ?? ['--version'],
     tries: file.tries ?? TRIES_DEFAULT,
     probationMs,
-    probationDeadlineMs: timeOf(file.probationDeadline, 10 * probationMs),
+    probationDeadlineMs: timeOf(file.probationDeadline, Math.max(10 * probationMs, PROBATION_DEADLINE_MIN_MS)),
     health: file.health ?? {},
     keepVersions: file.keepVersions ?? 3,
     keepDays: file.keepDays ?? 7,
@@ -159,9 +168,18 @@ export function checkSettings(value: unknown, source: string): SettingsFile {
   }
 }
 
+/** Names of older systems that would hold updates back and that nothing here obeys yet: never passed over in silence. */
+const NOT_SUPPORTED = ['UPDATE_MAINTENANCE_WINDOW_START', 'UPDATE_MAINTENANCE_WINDOW_END', 'UPDATE_ROLLOUT_PERCENT'] as const
+
 /** The names that operators of older systems already use. @throws MoultError ERR_CONFIG_INVALID */
 export function settingsFromEnvironment(env: Environment): Partial<SettingsFile> {
-  if (env['UPDATE_SIGNATURE_REQUIRED'] !== undefined && !isTrue(env, 'UPDATE_SIGNATURE_REQUIRED')) {
+  for (const name of NOT_SUPPORTED) {
+    if (env[name] === undefined || env[name] === '') continue
+    throw new MoultError('ERR_CONFIG_INVALID', `${name}: not supported by this version`, {
+      hint: 'No update is installed while it is set, as it may be meant to hold updates back; unset it.',
+    })
+  }
+  if ((env['UPDATE_SIGNATURE_REQUIRED'] ?? '') !== '' && !isTrue(env, 'UPDATE_SIGNATURE_REQUIRED')) {
     throw new MoultError('ERR_CONFIG_INVALID', 'UPDATE_SIGNATURE_REQUIRED: expected true, got false', {
       hint: 'Unsigned updates do not exist here: whoever controls the host would control every agent.',
     })
@@ -175,11 +193,14 @@ export function settingsFromEnvironment(env: Environment): Partial<SettingsFile>
   take('UPDATE_INTERVAL', 'interval')
   take('UPDATE_MODE', 'mode')
   take('UPDATE_ENABLED', 'enabled', () => isTrue(env, 'UPDATE_ENABLED'))
+  for (const name of ['UPDATE_AUTO_INSTALL', 'UPDATE_AUTO_APPROVE']) {
+    if (env[name] !== undefined && env[name] !== '' && !isTrue(env, name)) settings['autoInstall'] = false
+  }
   take('UPDATE_DOWNLOAD_TIMEOUT', 'downloadTimeout')
   take('UPDATE_MAX_RETRIES', 'retries', Number)
   take('UPDATE_MAX_PACKAGE_SIZE', 'maxPackageSize', Number)
   take('UPDATE_BACKUP_RETENTION', 'keepVersions', Number)
-  return settings as Partial<SettingsFile>
+  return settings
 }
 
 function isTrue(env: Environment, name: string): boolean {
@@ -197,11 +218,19 @@ export function readPinnedRoot(path: string): Root {
       hint: 'Copy trust/1.root.json of the project there, over a channel that you trust.',
     })
   }
-  const root = readRoot(parseStrictJson(bytes) as JsonObject)
+  const root = readRoot(parseRoot(bytes, path))
   assertSelfSigned(root)
   return root
 }
 
+function parseRoot(bytes: Uint8Array, path: string): JsonValue {
+  try {
+    return parseStrictJson(bytes)
+  } catch (cause) {
+    throw new MoultError('ERR_TRUST_ROOT', `${(cause as Error).message}: ${path}`, { cause })
+  }
+}
+
 function timeOf(text: string | undefined, fallbackMs: number): number {
-  return text === undefined ? fallbackMs : (parseDuration(text) ?? fallbackMs)
+  return Math.min(text === undefined ? fallbackMs : (parseDuration(text) ?? fallbackMs), TIME_MAX_MS)
 }

@@ -2,7 +2,8 @@
 
 import { formatDate, MoultError } from '../manifests/index.ts'
 import { prepareHome } from './home.ts'
-import { installedRecord, type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
+import { repairRecord } from './launch.ts'
+import { type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
 import { readReceipt } from './receipt.ts'
 import { cleanHome } from './retention.ts'
 import type { Settings } from './settings.ts'
@@ -17,7 +18,8 @@ import type { UpdateDeps } from './update.ts'
 export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
   const { home } = settings
   prepareHome(home)
-  const record = installedRecord(home)
+  const warn = (message: string): void => deps.emit({ kind: 'warning', message })
+  const record = repairRecord(home, warn)
   if (record === undefined) {
     throw new MoultError('ERR_HOME_INVALID', `nothing is installed in ${home.path}`, {
       hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>` first.',
@@ -25,7 +27,12 @@ export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
   }
   const settled = record.failed === undefined ? record : quarantineFailed(settings, record, record.failed, deps)
   const keep = { versions: settings.keepVersions, days: settings.keepDays, failed: record.failed?.version }
-  cleanHome(home, keep, deps.clock())
+  try {
+    cleanHome(home, keep, deps.clock())
+  } catch (error) {
+    // A rest that cannot be removed takes room, no more: it must not hold up the next update for ever.
+    warn(`cannot tidy up: ${(error as Error).message}`)
+  }
   return settled
 }
 
@@ -44,7 +51,7 @@ function quarantineFailed(
     saveState(home, withQuarantined(state, { sha256: receipt.sha256, version: failed.version, reason: failed.reason, at }))
   }
   const { failed: _, ...settled } = record
-  if (readLaunchRecord(home.current) !== undefined) writeLaunchRecord(home.current, settled)
+  writeLaunchRecord(home.current, settled)
   deps.emit({ kind: 'rolled-back', version: failed.version, to: record.version, reason: failed.reason })
   return settled
 }

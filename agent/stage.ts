@@ -9,14 +9,14 @@ import { syncDirectory } from './durable-file.ts'
 import { isErrno, toFileError } from './file-error.ts'
 import { type Home, versionDirectory } from './home.ts'
 import { preflight } from './preflight.ts'
-import { formatReceipt, readReceipt, RECEIPT_NAME, type Receipt } from './receipt.ts'
+import { formatReceipt, RECEIPT_NAME, type Receipt } from './receipt.ts'
 import { unpackTar } from './unpack-tar.ts'
 
 export interface StageOptions {
   /** Arguments with which the new program is run once before it is installed; empty: not at all. */
   readonly preflight: readonly string[]
-  /** Versions that must not be touched: those the launch record names. */
-  readonly inUse: readonly string[]
+  /** The version that MUST NOT be touched. */
+  readonly running?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -32,7 +32,13 @@ export async function stageVersion(
   options: StageOptions,
 ): Promise<Receipt> {
   const { name, version } = release
-  const receipt = { version, sha256: binary.sha256, size: binary.size, entry: entryOf(name, binary) }
+  const receipt: Receipt = {
+    version,
+    sha256: binary.sha256,
+    size: binary.size,
+    entry: entryOf(name, binary),
+    rollbackFloor: release.rollback_floor,
+  }
   const staged = join(home.staging, `${version}.staged`)
   try {
     await rm(staged, { recursive: true, force: true })
@@ -43,7 +49,7 @@ export async function stageVersion(
     await writeDurably(join(staged, RECEIPT_NAME), formatReceipt(receipt))
     syncDirectory(staged)
     await preflight(join(staged, receipt.entry), options.preflight, options.signal)
-    await giveName(home, staged, receipt, options.inUse)
+    await giveName(home, staged, receipt, options.running)
     return receipt
   } catch (error) {
     await rm(staged, { recursive: true, force: true })
@@ -66,10 +72,11 @@ async function makeExecutable(program: string, binary: Binary): Promise<void> {
   })
   if (!stat.isFile()) throw new MoultError('ERR_STAGE_ARCHIVE', 'the entry is not a regular file')
   await chmod(program, 0o755)
-  if (binary.unpack === 'tar') return
   const file = await open(program, 'r+')
   try {
-    await assertContent(file, binary)
+    // Either way a sync comes after the chmod: a program that a power cut made unexecutable again would be given up.
+    if (binary.unpack === 'tar') await file.sync()
+    else await assertContent(file, binary)
   } finally {
     await file.close()
   }
@@ -79,16 +86,10 @@ async function writeDurably(path: string, content: string): Promise<void> {
   await writeFile(path, content, { flag: 'wx', mode: 0o644, flush: true })
 }
 
-async function giveName(home: Home, staged: string, receipt: Receipt, inUse: readonly string[]): Promise<void> {
+async function giveName(home: Home, staged: string, receipt: Receipt, running?: string): Promise<void> {
   const target = versionDirectory(home, receipt.version)
-  if (inUse.includes(receipt.version)) {
-    if (readReceipt(home, receipt.version)?.sha256 === receipt.sha256) {
-      // Going back to a kept version: it is there already, bit for bit.
-      await rm(staged, { recursive: true, force: true })
-      return
-    }
-    throw new MoultError('ERR_STAGE_IO', `in use with other bytes: version ${receipt.version}`)
-  }
+  if (receipt.version === running) throw new MoultError('ERR_STAGE_IO', `in use: version ${running}`)
+  // A kept copy of this version, even the previous one, gives way: it may be of another build, or have rotted.
   const aside = join(home.staging, `${receipt.version}.old`)
   await rm(aside, { recursive: true, force: true })
   await rename(target, aside).catch((error: unknown) => {

@@ -12,6 +12,7 @@ import {
   readRoot,
   type Root,
   shape,
+  statementDigest,
   versionShape,
 } from '../manifests/index.ts'
 import { readSmallFile, replaceFile } from './durable-file.ts'
@@ -19,6 +20,7 @@ import type { Home } from './home.ts'
 
 const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
+const STATE_MAX_BYTES = 4 * 1024 * 1024
 
 const { array, integer, object, oneOf, optional, anything, string } = shape
 const stateShape = object({
@@ -29,7 +31,7 @@ const stateShape = object({
   rollbackFloor: optional(versionShape),
   quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), { max: QUARANTINE_MAX }),
   /** Validator of the cached manifest: its HTTP ETag and the hash of the stored body. */
-  cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 4096 }) })),
+  cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 32 * 1024 }) })),
   fallbackId: optional(string({ max: 64 })),
 })
 
@@ -59,7 +61,7 @@ export interface State {
  */
 export function loadState(home: Home, pinned: Root, warn: (message: string) => void): State {
   for (const path of [home.state, home.stateBackup]) {
-    const bytes = readSmallFile(path, 4 * 1024 * 1024)
+    const bytes = readSmallFile(path, STATE_MAX_BYTES)
     if (bytes === undefined) continue
     try {
       return readState(bytes, pinned)
@@ -72,23 +74,37 @@ export function loadState(home: Home, pinned: Root, warn: (message: string) => v
       }
     }
   }
+  return freshState(pinned)
+}
+
+function freshState(pinned: Root): State {
   return { root: pinned, floor: NO_FLOOR, timeFloorMs: 0, quarantine: [] }
 }
 
 function readState(bytes: Uint8Array, pinned: Root): State {
   const { root: document, format: _, ...fields } = stateShape.check(parseStrictJson(bytes), '')
   const stored = readRoot(document as JsonObject)
-  const root = stored.name === pinned.name && stored.version >= pinned.version ? stored : pinned
-  return { ...fields, root }
+  // Pinned anew for another project, or for this one begun again: what was believed of the old one does not bind.
+  const isOther = stored.name !== pinned.name || (stored.version === pinned.version && !isSameRoot(stored, pinned))
+  if (isOther) return freshState(pinned)
+  return { ...fields, root: stored.version >= pinned.version ? stored : pinned }
 }
 
-/** Writes both copies, one after the other, unless nothing changed. @throws MoultError ERR_STAGE_* */
+function isSameRoot(a: Root, b: Root): boolean {
+  return statementDigest(a.document, ['signatures']) === statementDigest(b.document, ['signatures'])
+}
+
+/**
+ * Writes both copies, one after the other, unless nothing changed.
+ * @throws MoultError ERR_STAGE_*
+ */
 export function saveState(home: Home, state: State): void {
   const { root, ...fields } = state
   const text = `${JSON.stringify({ format: STATE_FORMAT, root: root.document, ...fields }, undefined, 2)}\n`
-  for (const path of [home.state, home.stateBackup]) {
-    if (readSmallFile(path)?.toString('utf8') !== text) replaceFile(path, text)
-  }
+  const old = [home.state, home.stateBackup].filter((path) => readSmallFile(path, STATE_MAX_BYTES)?.toString('utf8') !== text)
+  // What cannot be read back MUST NOT replace what can: the sequence floor would be lost with it.
+  if (old.length > 0) readState(Buffer.from(text), root)
+  for (const path of old) replaceFile(path, text)
 }
 
 /** The state with one more artifact that is never tried again; the oldest entry goes when the list is full. */

@@ -42,44 +42,56 @@ interface Ending {
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const { settings, onEvent, signal } = options
   const warn = (message: string): void => onEvent({ kind: 'warning', message })
-  let firstPollMs = firstPollDelayMs(settings.intervalMs, Math.random())
+  /** When the next poll is due: a program that crashes in a loop MUST NOT put off the poll that brings its cure. */
+  const polls = { dueMs: performance.now() + firstPollDelayMs(settings.intervalMs, Math.random()) }
   let crashes = 0
   for (;;) {
     const launch = prepareLaunch(settings.home, warn)
     const startedMs = performance.now()
-    const { ending, isUpdated } = await runOnce(launch, firstPollMs, options)
-    if (signal.aborted) return 0
-    if (isUpdated || ending.code === EXIT_UPDATED) {
-      crashes = 0
+    const delayAfter = (ending: Ending): number => {
       // An agent that updates itself by other means must not spin either.
-      if (!isUpdated) await pause(RESTART_MIN_MS, signal)
-    } else if (ending.code === 0 && launch.trial === undefined) {
-      return 0
-    } else {
+      if (ending.code === EXIT_UPDATED) return RESTART_MIN_MS
       crashes = performance.now() - startedMs > STEADY_MS ? 1 : crashes + 1
-      await pause(Math.min(RESTART_MIN_MS * 2 ** (crashes - 1), RESTART_MAX_MS), signal)
+      return Math.min(RESTART_MIN_MS * 2 ** (crashes - 1), RESTART_MAX_MS)
     }
+    const { ending, isUpdated } = await runOnce(launch, polls, delayAfter, options)
     if (signal.aborted) return 0
-    firstPollMs = Math.min(firstPollMs, settings.intervalMs)
+    if (isUpdated || ending.code === EXIT_UPDATED) crashes = 0
+    else if (isFinished(launch, ending)) return 0
   }
 }
 
-/** One life of the program, with an updater beside it. */
-async function runOnce(launch: Launch, firstPollMs: number, options: SuperviseOptions) {
+/** On trial even an end with status 0 is one that the version before it did not have. */
+function isFinished(launch: Launch, ending: Ending): boolean {
+  return ending.code === 0 && launch.trial === undefined
+}
+
+/** One life of the program, and the pause after it, with an updater beside them. */
+async function runOnce(
+  launch: Launch,
+  polls: { dueMs: number },
+  delayAfter: (ending: Ending) => number,
+  options: SuperviseOptions,
+) {
   const { settings, overrides, onEvent, signal, env } = options
   const child = startProgram(launch, options)
   const ended = endingOf(child)
   let isUpdated = false
+  const resting = new AbortController()
   const stopChild = (): Promise<void> => stopProgram(child, ended, settings.stopTimeoutMs)
   const updater = new Updater({
     version: launch.version,
     home: settings.home.path,
     settings: overrides,
-    firstPollMs,
+    firstPollMs: Math.max(0, polls.dueMs - performance.now()),
     env,
-    onEvent,
+    onEvent: (event) => {
+      if (event.kind === 'checked' || event.kind === 'check-failed') polls.dueMs = performance.now() + settings.intervalMs
+      onEvent(event)
+    },
     restart: async () => {
       isUpdated = true
+      resting.abort()
       await stopChild()
     },
   })
@@ -90,6 +102,10 @@ async function runOnce(launch: Launch, firstPollMs: number, options: SuperviseOp
   const ending = await ended
   signal.removeEventListener('abort', onStop)
   onEvent({ kind: 'program-exited', version: launch.version, status: ending.killedBy ?? `status ${ending.code}` })
+  // A trial ends with the program: while that is down nothing may count as its health. Else polls go on in the pause.
+  if (launch.trial !== undefined) await updater.stop()
+  const isOver = isUpdated || signal.aborted || isFinished(launch, ending)
+  if (!isOver) await pause(delayAfter(ending), AbortSignal.any([signal, resting.signal]))
   await updater.stop()
   return { ending, isUpdated }
 }

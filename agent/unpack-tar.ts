@@ -5,14 +5,16 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { Parser, type ReadEntry } from 'tar'
+import type { ReadEntry } from 'tar'
 
-import { entryPathShape, MoultError } from '../manifests/index.ts'
+import { entryPathShape, isMoultError, MoultError } from '../manifests/index.ts'
 import { writeAll } from './artifact-file.ts'
 import { syncDirectory } from './durable-file.ts'
 import { RECEIPT_NAME } from './receipt.ts'
 
 const ENTRIES_MAX = 100_000
+/** How gzip and Zstandard begin. */
+const COMPRESSED = /^(?:\x1f\x8b|\x28\xb5\x2f\xfd)/
 
 /**
  * @param limit total bytes that may come out: the archive is not compressed, so never more than its own size
@@ -40,24 +42,32 @@ export async function unpackTar(archive: string, target: string, limit: number):
 
 /** Hands over one entry after the other: the parser waits while an entry's body is unread. */
 async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<void>): Promise<void> {
+  // Loaded when the first tree comes: most agents are one file, and never need it.
+  const { Parser } = await import('tar')
   let work = Promise.resolve()
   const parser = new Parser({ strict: true, maxMetaEntrySize: 64 * 1024 })
   await new Promise<void>((resolve, reject) => {
     const input = createReadStream(archive)
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       input.destroy()
-      reject(error instanceof MoultError || !isTarError(error) ? error : refusal('not a sound tar', String(error)))
+      reject(isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message))
     }
     parser.on('entry', (entry: ReadEntry) => {
       work = work.then(() => take(entry))
       work.catch(fail)
     })
+    // Not skipped in silence: without a header that was too large, the next entry would come out under another name.
+    parser.on('ignoredEntry', (entry: ReadEntry) => fail(refusal(`an entry of type ${entry.type}`, entry.path)))
     parser.on('error', fail)
     parser.on('warn', (_code: string, message: string | Error) => fail(refusal('not a sound tar', String(message))))
     parser.on('end', () => void work.then(resolve, reject))
     input.on('error', fail)
+    input.once('data', (chunk) => {
+      // The parser would unpack these of its own accord, and what comes out has no signed size.
+      if (COMPRESSED.test((chunk as Buffer).toString('latin1', 0, 4))) fail(refusal('compressed', archive))
+    })
     input.on('data', (chunk) => {
-      if (!parser.write(chunk as Buffer)) input.pause()
+      if (!input.destroyed && !parser.write(chunk as Buffer)) input.pause()
     })
     parser.on('drain', () => input.resume())
     input.on('end', () => parser.end())
@@ -99,8 +109,4 @@ async function writeEntry(entry: ReadEntry, place: string): Promise<void> {
 function refusal(reason: string, path: string): MoultError {
   const shown = JSON.stringify(path).slice(0, 200)
   return new MoultError('ERR_STAGE_ARCHIVE', `${reason}: ${shown}`, { details: { path: shown } })
-}
-
-function isTarError(error: unknown): boolean {
-  return error instanceof Error && !('syscall' in error)
 }

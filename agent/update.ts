@@ -58,7 +58,13 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   const { id, state } = withAgentId(settings.root.name, loaded)
   const userAgent = userAgentOf(settings.root.name, record?.version, settings.channel)
 
-  const polled = await pollManifest(home, state, { url: settings.url, userAgent, secretHeaders: settings.headers, signal: deps.signal })
+  const polled = await pollManifest(home, state, {
+    url: settings.url,
+    userAgent,
+    secretHeaders: settings.headers,
+    stallMs: settings.stallMs,
+    signal: deps.signal,
+  })
   const manifest = acceptManifest(settings, state, polled, deps)
   const decision = decide(manifest, factsOf(state, record, settings.id ?? id), timeOf(state, deps))
   deps.emit({ kind: 'checked', decision, sequence: manifest.rollout.sequence })
@@ -81,7 +87,7 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   })
   await stageVersion(home, manifest.release, binary, artifact, {
     preflight: settings.preflight,
-    inUse: [record?.version, record?.previous].filter((kept) => kept !== undefined),
+    running: record?.version,
     signal: deps.signal,
   })
   deps.emit({ kind: 'staged', version })

@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isMoultError } from '../manifests/index.ts'
 import { type AgentEvent, decisionKey } from './events.ts'
 import { healthCheckOf } from './health.ts'
-import type { LaunchRecord } from './launch-record.ts'
+import { type Home, homeAt } from './home.ts'
+import { type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
+import { retryAfterOf } from './poll.ts'
 import { runProbation } from './probation.ts'
 import { drain, exitForUpdate } from './restart.ts'
 import { firstPollDelayMs, nextPollDelayMs } from './schedule.ts'
@@ -45,8 +47,8 @@ export class Updater {
   readonly #options: UpdaterOptions
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
-  /** Ends the present wait. */
-  #wake = new AbortController()
+  /** End the present waits: that of the polls, and that of a probation whose end cannot be written down. */
+  readonly #wakes = new Set<AbortController>()
   /** Ends the present check. A signal of its own for each: one that lives as long as the process gathers listeners. */
   #work = new AbortController()
   #isVouchedFor = false
@@ -74,7 +76,7 @@ export class Updater {
 
   /** Polls now instead of when the interval is over. */
   checkNow(): void {
-    this.#wake.abort()
+    for (const wake of this.#wakes) wake.abort()
   }
 
   /** The agent vouches for its own health: its probation ends as soon as the manifest was verified once. */
@@ -83,31 +85,34 @@ export class Updater {
   }
 
   async #run(): Promise<void> {
-    const settings = this.#loadSettings()
+    const settings = await this.#readSettings()
     if (settings === undefined) return
     const record = await this.#settled(settings)
     if (record === undefined) return
     this.#emit({ kind: 'started', version: this.#options.version, url: settings.url.href, intervalMs: settings.intervalMs })
     const { version } = this.#options
-    if (record.version !== version) {
-      const message = `version ${version} runs, but ${record.version} is installed: is the launcher used?`
-      this.#emit({ kind: 'warning', message })
-    }
+    if (record.version !== version) this.#warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
     this.#isOnTrial = record.trial !== undefined && record.version === version
     await Promise.all([this.#poll(settings), this.#isOnTrial ? this.#probation(settings, record) : undefined])
   }
 
-  #loadSettings(): Settings | undefined {
+  async #readSettings(): Promise<Settings | undefined> {
     const env = this.#options.env ?? process.env
     const home = this.#options.home ?? env['MOULT_HOME']
     if (home === undefined || env['MOULT_SUPERVISED'] !== undefined) {
-      const reason = home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'
-      this.#emit({ kind: 'warning', message: `updates are off in this process: ${reason}` })
+      this.#warn(`updates are off in this process: ${home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'}`)
       return undefined
     }
-    const settings = loadSettings(home, env, this.#options.settings)
-    if (settings.enabled) return settings
-    this.#emit({ kind: 'warning', message: 'updates are switched off by the settings' })
+    try {
+      const settings = loadSettings(home, env, this.#options.settings)
+      if (settings.enabled) return settings
+    } catch (error) {
+      this.#emit({ kind: 'check-failed', error })
+      // A version on trial that cannot read its settings could never update again; the one before it could.
+      if (readLaunchRecord(homeAt(home).current)?.trial !== undefined) await this.#rollBack(homeAt(home), 'settings')
+      return undefined
+    }
+    this.#warn('updates are switched off by the settings')
     return undefined
   }
 
@@ -126,8 +131,8 @@ export class Updater {
 
   async #poll(settings: Settings): Promise<void> {
     const { firstPollMs, random = Math.random } = this.#options
-    const firstIntervalMs = Math.min(settings.intervalMs, this.#isOnTrial ? TRIAL_INTERVAL_MS : settings.intervalMs)
-    let delayMs = firstPollMs ?? firstPollDelayMs(firstIntervalMs, random())
+    let delayMs = firstPollMs ?? firstPollDelayMs(settings.intervalMs, random())
+    if (this.#isOnTrial) delayMs = Math.min(delayMs, firstPollDelayMs(TRIAL_INTERVAL_MS, random()))
     for (;;) {
       await this.#wait(delayMs)
       if (this.#stop.signal.aborted) return
@@ -136,7 +141,7 @@ export class Updater {
       if (result.kind === 'swapped') return this.#restart()
       const isUrgent = this.#isOnTrial && !this.#hasVerified
       const intervalMs = isUrgent ? Math.min(settings.intervalMs, TRIAL_INTERVAL_MS) : settings.intervalMs
-      delayMs = nextPollDelayMs(intervalMs, this.#failures, retryAfterOf(result), random())
+      delayMs = nextPollDelayMs(intervalMs, this.#failures, retryAfterOf(result.kind === 'failed' ? result.error : undefined), random())
       if (result.kind === 'failed') this.#emit({ kind: 'check-failed', error: result.error, nextMs: delayMs })
     }
   }
@@ -146,7 +151,8 @@ export class Updater {
     const deps = { ...this.#deps(), emit: (event: AgentEvent) => this.#emitCheck(event), signal: this.#work.signal }
     try {
       // On probation the next update has to wait: it would take away the version to go back to.
-      const result = await withLock(settings.home, () => update(settings, { apply: !this.#isOnTrial }, deps))
+      const apply = settings.autoInstall && !this.#isOnTrial
+      const result = await withLock(settings.home, () => update(settings, { apply }, deps))
       this.#hasVerified = true
       this.#failures = 0
       return result
@@ -157,9 +163,8 @@ export class Updater {
   }
 
   async #probation(settings: Settings, record: LaunchRecord): Promise<void> {
-    const { version } = this.#options
     const { started, tries } = record.trial ?? { started: 0, tries: 0 }
-    this.#emit({ kind: 'trial', version, started, tries })
+    this.#emit({ kind: 'trial', version: record.version, started, tries })
     const outcome = await runProbation({
       durationMs: settings.probationMs,
       deadlineMs: settings.probationDeadlineMs,
@@ -168,7 +173,7 @@ export class Updater {
       isVouchedFor: () => this.#isVouchedFor,
       signal: this.#stop.signal,
     })
-    const end = outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings, outcome.reason)
+    const end = outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings.home, outcome.reason)
     while (!(await this.#attempt(settings, end))) await this.#wait(settings.intervalMs)
   }
 
@@ -179,10 +184,12 @@ export class Updater {
     } catch (error) {
       if (this.#stop.signal.aborted) return true
       // The lock is held by a poll of our own for moments only.
-      const isBusy = isMoultError(error) && error.code === 'ERR_LOCK_HELD'
-      if (isBusy) await sleep(LOCK_RETRY_MS)
-      else this.#emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
-      return isBusy ? this.#attempt(settings, end) : false
+      if (isMoultError(error) && error.code === 'ERR_LOCK_HELD') {
+        await sleep(LOCK_RETRY_MS)
+        return this.#attempt(settings, end)
+      }
+      this.#emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
+      return false
     }
   }
 
@@ -192,11 +199,11 @@ export class Updater {
     this.#isOnTrial = false
   }
 
-  async #rollBack(settings: Settings, reason: string): Promise<void> {
+  async #rollBack(home: Home, reason: string): Promise<void> {
     const { version } = this.#options
-    const to = await withLock(settings.home, async () => rollBackVersion(settings.home, version, reason))
+    const to = await withLock(home, async () => rollBackVersion(home, version, reason))
     if (to !== undefined) return this.#restart()
-    this.#emit({ kind: 'warning', message: `version ${version} failed its probation (${reason}), and there is no other to go back to` })
+    this.#warn(`version ${version} failed its probation (${reason}), and there is no other to go back to`)
     this.#isOnTrial = false
   }
 
@@ -209,14 +216,16 @@ export class Updater {
 
   #end(): void {
     this.#stop.abort()
-    this.#wake.abort()
+    this.checkNow()
     this.#work.abort()
   }
 
   async #wait(delayMs: number): Promise<void> {
     if (this.#stop.signal.aborted) return
-    this.#wake = new AbortController()
-    await sleep(delayMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)
+    const wake = new AbortController()
+    this.#wakes.add(wake)
+    await sleep(delayMs, undefined, { signal: wake.signal, ref: false }).catch(() => undefined)
+    this.#wakes.delete(wake)
   }
 
   #emitCheck(event: AgentEvent): void {
@@ -234,14 +243,10 @@ export class Updater {
     }
   }
 
+  #warn = (message: string): void => this.#emit({ kind: 'warning', message })
+
   #deps(): UpdateDeps {
     return { clock: this.#options.clock ?? Date.now, emit: (event) => this.#emit(event) }
   }
-}
-
-/** What the host asked for with `Retry-After`, in milliseconds. */
-function retryAfterOf(result: { kind: string; error?: unknown }): number {
-  const asked = isMoultError(result.error) ? result.error.details['retryAfterMs'] : undefined
-  return typeof asked === 'number' ? asked : 0
 }
 

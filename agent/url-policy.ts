@@ -62,6 +62,11 @@ export function manifestUrl(server: string, channel: string): URL {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new MoultError('ERR_CONFIG_INVALID', `server: expected an http or https URL, got ${url.protocol}`)
   }
+  if (url.username !== '' || url.password !== '') {
+    throw new MoultError('ERR_CONFIG_INVALID', 'server: expected a URL without credentials', {
+      hint: 'Give them as a header, which goes to this server only: "headers": { "authorization": "..." }.',
+    })
+  }
   if (url.pathname.endsWith('.json')) return url
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   url.pathname += channel === 'stable' ? 'version.json' : `${channel}/version.json`
@@ -74,7 +79,7 @@ export function withoutSecrets(url: URL): string {
 }
 
 function isInternal(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const host = hostname.replace(/^\[|\]$|\.$/g, '')
   if (host === 'localhost' || host.endsWith('.localhost')) return true
   const family = isIP(host)
   return family !== 0 && INTERNAL.check(host, family === 6 ? 'ipv6' : 'ipv4')

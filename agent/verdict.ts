@@ -1,10 +1,9 @@
 // How a trial ends: the new version is confirmed, or the one before it comes back. Each is one durable replacement.
 
-import { compareVersions, parseStrictJson, releaseShape, type JsonObject } from '../manifests/index.ts'
-import { readSmallFile } from './durable-file.ts'
+import { compareVersions } from '../manifests/index.ts'
 import type { Home } from './home.ts'
 import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
-import { programOf } from './receipt.ts'
+import { programOf, readReceipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
 import { loadState, saveState } from './state.ts'
 
@@ -47,19 +46,9 @@ export function rollbackTarget(home: Home, record: LaunchRecord): string | undef
 
 /** A confirmed release that names a `rollback_floor` may have changed the data: nothing below it is installed again. */
 function raiseRollbackFloor(settings: Settings, version: string): void {
-  const floor = storedRelease(settings.home, version)?.rollback_floor
+  const floor = readReceipt(settings.home, version)?.rollbackFloor
   if (floor === undefined) return
   const state = loadState(settings.home, settings.root, () => undefined)
   if (state.rollbackFloor !== undefined && compareVersions(floor, state.rollbackFloor) <= 0) return
   saveState(settings.home, { ...state, rollbackFloor: floor })
-}
-
-/** The release of the stored manifest, which was verified before it was stored, if it is of this version. */
-function storedRelease(home: Home, version: string) {
-  try {
-    const release = releaseShape.check(parseStrictJson(readSmallFile(home.manifest) ?? Buffer.alloc(0)) as JsonObject, '')
-    return release.version === version ? release : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -9,7 +9,10 @@ import { registerAgentRun } from './agent/run.ts'
 import { registerAgentStatus } from './agent/status.ts'
 
 export function registerAgentCommands(program: Command): void {
-  const agent = program.command('agent').description('the updater on a machine that runs an agent').enablePositionalOptions()
+  const agent = program
+    .command('agent')
+    .description('the updater on a machine that runs an agent')
+    .enablePositionalOptions()
   registerAgentInstall(agent)
   registerAgentRun(agent)
   registerAgentCheck(agent)

@@ -21,7 +21,7 @@ export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progr
     shown = 0
   }
   const draw = (): void => {
-    const width = Math.max(20, (stream.columns ?? 80) - 1)
+    const width = stream.columns > 20 ? stream.columns - 1 : 79
     for (const [subject, steps] of lines)
       stream.write(`${`  ${subject.padEnd(16)}${steps.join(', ')}`.slice(0, width)}\n`)
     shown = lines.size

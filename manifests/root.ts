@@ -85,28 +85,36 @@ export function assertSelfSigned(root: Root): void {
   assertSigned(`root ${root.version}`, root.document, ['signatures'], root.roles.root)
 }
 
-/**
- * Follows the chain of root documents as far as it is sound, at most 64 steps a poll.
- *
- * @returns the newest root reached, and what stopped the walk if something did: progress counts even so
- */
-export function acceptRoots(trusted: Root, offered: readonly JsonValue[]): { root: Root; refused?: MoultError } {
+export interface RootWalk {
+  /** The newest root reached: progress counts even if a later step was refused. */
+  readonly root: Root
+  /** What stopped the walk, if something did. */
+  readonly refused?: MoultError
+  /** Whether a step revoked a rollout key or raised the role's threshold: see `isRoleTightened`. */
+  readonly isRolloutRevoked: boolean
+}
+
+/** Follows the chain of root documents as far as it is sound, at most 64 steps a poll. */
+export function acceptRoots(trusted: Root, offered: readonly JsonValue[]): RootWalk {
   let root = trusted
   let steps = 0
+  let isRolloutRevoked = false
   for (const value of offered) {
     try {
       const next = readRoot(value)
       if (next.version <= root.version) continue
       if (steps === ROOTS_PER_POLL_MAX) break
       assertFollows(root, next)
+      // Step by step: a key that was taken out and put back was revoked all the same.
+      isRolloutRevoked ||= isRoleTightened('rollout', root, next)
       root = next
       steps += 1
     } catch (error) {
-      if (error instanceof MoultError) return { root, refused: error }
+      if (error instanceof MoultError) return { root, refused: error, isRolloutRevoked }
       throw error
     }
   }
-  return { root }
+  return { root, isRolloutRevoked }
 }
 
 function assertFollows(root: Root, next: Root): void {

@@ -4,7 +4,7 @@ import { parseDate } from './dates.ts'
 import { MoultError } from './errors.ts'
 import { ISSUED_AHEAD_MAX_MS, MANIFEST_MAX_BYTES, ROLLOUT_LIFETIME_MAX_MS } from './limits.ts'
 import { type Manifest, RELEASE_FORMAT, RELEASE_UNSIGNED, releaseShape, ROLLOUT_FORMAT, ROLLOUT_UNSIGNED, rolloutShape } from './manifest.ts'
-import { acceptRoots, isRoleTightened, type Root } from './root.ts'
+import { acceptRoots, type Root } from './root.ts'
 import { assertSigned, checkShape, statementDigest } from './statement.ts'
 import { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
 
@@ -46,8 +46,9 @@ export function verifyManifest(bytes: Uint8Array, trust: Trust, now: number): Ve
     }
     const document = readDocument(bytes)
     const manifest = readManifest(document)
-    const { root, refused } = acceptRoots(trust.root, readRootChain(document))
-    reached = { ...trust, root, floor: floorUnder(trust, root) }
+    const { root, refused, isRolloutRevoked } = acceptRoots(trust.root, readRootChain(document))
+    // A thief of a rollout key may have burnt all sequence numbers up to the largest integer: its revocation voids them.
+    reached = { ...trust, root, floor: isRolloutRevoked ? NO_FLOOR : trust.floor }
     if (refused !== undefined) throw refused
     if (root.expiresMs <= now) {
       throw new MoultError('ERR_TRUST_ROOT_EXPIRED', `expired: root ${root.version}`, { details: { version: root.version } })
@@ -100,12 +101,6 @@ function readRootChain(document: JsonObject): readonly JsonValue[] {
   const chain = document['trust'] ?? []
   if (!Array.isArray(chain)) throw new MoultError('ERR_MANIFEST_SCHEMA', 'trust: expected an array')
   return chain
-}
-
-/** A revoked release or rollout key voids the old floor: a thief may have burnt all numbers up to the largest integer. */
-function floorUnder(trust: Trust, root: Root): Floor {
-  const rotated = isRoleTightened('release', trust.root, root) || isRoleTightened('rollout', trust.root, root)
-  return rotated ? NO_FLOOR : trust.floor
 }
 
 function assertTarget({ release, rollout, releaseDigest }: Manifest, { root, channel }: Trust): void {

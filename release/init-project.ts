@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { type KeyId, MoultError, SEED_BYTES } from '../manifests/index.ts'
 import { CONFIG_FILE } from './config.ts'
 import { documentBytes } from './document-bytes.ts'
+import { isSystemError } from './file-system-error.ts'
 import { type BuildType, initialConfig } from './initial-config.ts'
 import { makeRoot } from './make-root.ts'
 import { DEFAULT_ROOT_FILE } from './open-project.ts'
@@ -63,7 +64,11 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
     await ignoreKeys(join(dir, '.gitignore'), `${dirname(DEFAULT_KEY_FILE)}/`)
   } catch (error) {
     for (const step of undo.toReversed()) await step().catch(() => {})
-    throw error
+    if (!isSystemError(error)) throw error
+    throw new MoultError('ERR_USAGE_INVALID', `cannot be written (${error.code}): ${error.path ?? dir}`, {
+      details: { dir, code: error.code },
+      cause: error,
+    })
   }
   return { name: config.name, dir, type: config.build.type, files: files.map(({ path }) => path), keyId: signer.keyId }
 }

@@ -18,13 +18,21 @@ export async function openHttp(first: URL, signal: AbortSignal): Promise<AsyncIt
     }).catch((cause: unknown) => {
       throw unreachable(url, cause, signal)
     })
-    if (statusCode === 200) return body
+    if (statusCode === 200) return readBody(url, body, signal)
     await body.dump()
     const { location } = headers
     if (statusCode < 300 || statusCode >= 400 || typeof location !== 'string') throw badStatus(url, statusCode)
     url = redirected(url, location)
   }
   throw new MoultError('ERR_NETWORK_REDIRECT', `more than ${REDIRECTS_MAX} redirects: ${first.href}`)
+}
+
+async function* readBody(url: URL, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (cause) {
+    throw unreachable(url, cause, signal)
+  }
 }
 
 function redirected(from: URL, location: string): URL {

@@ -50,14 +50,16 @@ async function* readFileOf(dir: string, path: string, signal: AbortSignal): Asyn
   if (names.some((name) => name === '' || name === '..' || /[/\\\0]/.test(name))) {
     throw new MoultError('ERR_NETWORK_URL', `not a path inside the published folder: ${path}`)
   }
+  const file = join(dir, ...names)
   try {
-    for await (const chunk of createReadStream(join(dir, ...names), { signal })) yield chunk as Buffer
+    for await (const chunk of createReadStream(file, { signal })) yield chunk as Buffer
   } catch (cause) {
     signal.throwIfAborted()
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new MoultError('ERR_NETWORK_STATUS', `${missing ? 'not found' : 'cannot be read'}: ${path}`, {
+    throw new MoultError('ERR_NETWORK_STATUS', `${missing ? 'not found' : 'cannot be read'}: ${file}`, {
       details: { path },
       cause,
+      ...(missing ? { hint: 'Is this the folder that `moult release` publishes to, and the right channel?' } : {}),
     })
   }
 }

@@ -46,15 +46,16 @@ export async function settleRelease(
   if (published === undefined) return { document: fresh, release: freshRelease, bytes: documentBytes(fresh), isLive }
 
   const { document, bytes, release } = published
-  if (!isSameBuild(release, artifacts)) {
-    if (isLive) {
-      throw new MoultError('ERR_PUBLISH_EXISTS', `already published with other bytes: ${version}`, {
-        hint: 'A published version stays as it is; release this build under a new version.',
-        details: { version, released: release.release_date },
-      })
-    }
-    const text = `${version} was signed and uploaded on ${release.release_date} and never went live. That build is published now, not the one just made.`
-    around.on({ kind: 'note', text })
+  const isSame = isSameBuild(release, artifacts)
+  if (isLive && !isSame) {
+    throw new MoultError('ERR_PUBLISH_EXISTS', `already published with other bytes: ${version}`, {
+      hint: 'A published version stays as it is; release this build under a new version.',
+      details: { version, released: release.release_date },
+    })
+  }
+  if (!isLive) {
+    const text = `${version} was signed and uploaded on ${release.release_date}; it goes live as it was signed then.`
+    around.on({ kind: 'note', text: isSame ? text : `${text} The build just made differs and is not used.` })
   }
   return { document, release, bytes, isLive }
 }

@@ -1,3 +1,4 @@
+import { fileSystemError, isSystemError } from './file-system-error.ts'
 import type { ReleaseEvent, StepName } from './events.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -30,7 +31,10 @@ export function surroundingsOf(deps: ReleaseDeps): Surroundings {
   }
 }
 
-/** Tells the listener when a step begins and when it has succeeded. */
+/**
+ * Tells the listener when a step begins and when it has succeeded.
+ * @throws MoultError ERR_PUBLISH_FAILED for what the file system refuses, or what the step throws
+ */
 export async function step<T>(
   around: Pick<Surroundings, 'on' | 'signal'>,
   name: StepName,
@@ -39,7 +43,11 @@ export async function step<T>(
 ): Promise<T> {
   around.signal.throwIfAborted()
   around.on({ kind: 'step', step: name, state: 'started', subject })
-  const result = await work()
-  around.on({ kind: 'step', step: name, state: 'done', subject })
-  return result
+  try {
+    const result = await work()
+    around.on({ kind: 'step', step: name, state: 'done', subject })
+    return result
+  } catch (error) {
+    throw isSystemError(error) ? fileSystemError(error, `${name} ${subject}`) : error
+  }
 }

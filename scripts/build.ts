@@ -1,10 +1,11 @@
 // `npm run build`: compiles the shipped folders into dist/. It also runs as `prepare`, before anything else exists.
 //
 // The new tree is complete before it takes the name `dist`: a build that fails leaves the old one, and builds that run
-// at the same time each bring a whole one.
+// at the same time each bring a whole one. When nothing has changed the old one stays, so that commands which run from
+// it are not disturbed: `npm pack` and the demo build too.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,8 +24,9 @@ try {
   if (compileInto(fresh)) {
     copyAssets(fresh)
     chmodSync(join(fresh, 'cli/main.js'), 0o755)
-    swapIn(fresh)
-    console.log(`built dist in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+    const isSame = isSameTree(fresh, DIST)
+    if (!isSame) swapIn(fresh)
+    console.log(`built dist in ${((performance.now() - startedAt) / 1000).toFixed(1)} s${isSame ? ', unchanged' : ''}`)
   } else {
     console.error('build failed: the sources do not compile; dist is unchanged')
     process.exitCode = 1
@@ -53,6 +55,26 @@ function copyAssets(target: string): void {
       cpSync(join(ROOT, folder, name), copy)
       chmodSync(copy, 0o755)
     }
+  }
+}
+
+/** Compares names, bytes and modes of all files. */
+function isSameTree(one: string, other: string): boolean {
+  const describe = (root: string): string[] =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .map((name) => {
+        const facts = statSync(join(root, name))
+        const content = facts.isFile() ? readFileSync(join(root, name)).toString('latin1') : ''
+        return `${name} ${facts.mode} ${content}`
+      })
+      .sort()
+  try {
+    const [mine, theirs] = [describe(one), describe(other)]
+    return mine.length === theirs.length && mine.every((entry, index) => entry === theirs[index])
+  } catch (error) {
+    // There is no old tree, or a build beside this one exchanges it at this moment.
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
   }
 }
 

@@ -1,4 +1,4 @@
-// `npm test`: typecheck, lint, format check, build, then every test file.
+// `npm test`: build, typecheck, lint, format check, then every test file.
 //
 //   npm test                       everything but test/**/*.slow.test.ts
 //   npm test -- manifests agent/   only test files whose path contains one of these; no static checks
@@ -28,10 +28,11 @@ interface Stage {
 
 // Called by path: `npm run` would print a banner and cost half a second each.
 const STATIC_STAGES: readonly Stage[] = [
+  // First: the example agents are checked against the built package, as a user's would be.
+  { name: 'build', args: ['--import', 'tsx', 'scripts/build.ts'] },
   { name: 'typecheck', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'format check', args: ['node_modules/oxfmt/bin/oxfmt', '--check'] },
-  { name: 'build', args: ['--import', 'tsx', 'scripts/build.ts'] },
 ]
 
 const { values: flags, positionals: filters } = parseArgs({

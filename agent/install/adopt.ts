@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isVersion, MoultError } from '../../manifests/index.ts'
@@ -42,9 +42,10 @@ export async function adoptProgram(home: Home, name: string, version: string, pr
 
 async function copyProgram(from: string, to: string): Promise<{ sha256: string; size: number }> {
   await copyFile(from, to)
+  // First: the copy of a read-only program cannot be opened for writing.
+  await chmod(to, 0o755)
   const file = await open(to, 'r+')
   try {
-    await file.chmod(0o755)
     await file.sync()
     return { sha256: await hashFile(file), size: (await file.stat()).size }
   } finally {

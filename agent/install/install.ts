@@ -1,11 +1,12 @@
 // Lays out a home: pinned root, settings, launcher, and the first version, from the update server or from a file.
 
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { MoultError } from '../../manifests/index.ts'
 import { readSmallFile, replaceFile } from '../durable-file.ts'
 import { homeAt, prepareHome } from '../home.ts'
+import { repairRecord } from '../launch.ts'
 import { installedRecord } from '../launch-record.ts'
 import { withLock } from '../lock.ts'
 import { checkSettings, loadSettings, readPinnedRoot, type SettingsFile } from '../settings.ts'
@@ -46,7 +47,9 @@ export async function installAgent(options: InstallOptions, deps: UpdateDeps): P
     replaceFile(home.config, `${JSON.stringify(settingsFile, undefined, 2)}\n`)
     replaceFile(home.launch, readFileSync(LAUNCHER), 0o755)
     chmodSync(home.launch, 0o755)
-    if (installedRecord(home) === undefined) {
+    if (repairRecord(home, (message) => deps.emit({ kind: 'warning', message })) === undefined) {
+      // A record whose version is gone, with nothing to fall back to, would pass for an installed one.
+      for (const record of [home.current, home.confirmed]) rmSync(record, { force: true })
       if (options.program !== undefined) {
         await adoptProgram(home, root.name, options.program.version, options.program.path)
       } else {

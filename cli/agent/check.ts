@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import type { UpdateResult } from '../../agent/index.ts'
+import type { AgentEvent, UpdateResult } from '../../agent/index.ts'
 import { EXIT_UPDATED } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
@@ -20,7 +20,12 @@ export function registerAgentCheck(agent: Command): void {
 async function check(options: Options, signal: AbortSignal): Promise<number> {
   const { checkOnce } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
-  const result = await checkOnce(settings, { apply: options.apply === true }, await depsFor(false, signal))
+  const deps = await depsFor(false, signal)
+  const emit = (event: AgentEvent): void => {
+    // The result says the same.
+    if (event.kind !== 'checked') deps.emit(event)
+  }
+  const result = await checkOnce(settings, { apply: options.apply === true }, { ...deps, emit })
   printResult(options.json, plain(result), [lineOf(result)])
   return result.kind === 'swapped' ? EXIT_UPDATED : 0
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 
 import { SERVICE_KINDS, type ServiceFile, type ServiceKind } from '../../agent/install/service-files.ts'
@@ -8,6 +8,7 @@ import { MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, homeOf, type HomeOptions, withHomeOptions } from './home-options.ts'
+import { programVersion } from './program-version.ts'
 
 interface Options extends HomeOptions {
   root?: string
@@ -32,7 +33,7 @@ export function registerAgentInstall(agent: Command): void {
     .option('--tries <n>', 'starts of a version on trial before it is rolled back')
     .option('--health-url <url>', 'probe that must answer 2xx during probation')
     .option('--program <file>', 'take this program as the first version instead of what the server offers')
-    .option('--program-version <version>', 'the version of that program')
+    .option('--program-version <version>', 'version of that program; default: what `<program> --version` says')
     .addOption(new Option('--unit <kind>', 'print the file that a supervisor needs').choices([...SERVICE_KINDS]))
     .option('--write [path]', 'write that file, to its usual place or to a path, instead of printing it')
     .option('--user <name>', 'user that the unit runs the agent as')
@@ -46,7 +47,7 @@ async function install(args: readonly string[], options: Options, signal: AbortS
       home: homeOf(options),
       root: options.root ?? '',
       settings: settingsFileOf(options),
-      ...(options.program === undefined ? {} : { program: { path: options.program, version: options.programVersion ?? '' } }),
+      ...(options.program === undefined ? {} : { program: programOf(options.program, options.programVersion) }),
       env: process.env,
     },
     await depsFor(false, signal),
@@ -60,6 +61,11 @@ async function install(args: readonly string[], options: Options, signal: AbortS
     ...(written === undefined ? [] : [`Wrote ${written}`]),
     ...(unit === undefined || written !== undefined ? [] : [`For ${unit.path}:`, '', unit.text.trimEnd()]),
   ])
+}
+
+function programOf(program: string, version: string | undefined): { path: string; version: string } {
+  const path = resolve(program)
+  return { path, version: version ?? programVersion(path) }
 }
 
 function settingsFileOf(options: Options): SettingsFile {

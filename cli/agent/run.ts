@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 
 import type { Settings } from '../../agent/index.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, type HomeOptions, overridesOf, settingsOf, withHomeOptions } from './home-options.ts'
+import { programVersion } from './program-version.ts'
 
 interface Options extends HomeOptions {
   programVersion?: string
@@ -22,7 +22,12 @@ export function registerAgentRun(agent: Command): void {
     )
 }
 
-async function run(program: string | undefined, args: string[], options: Options, signal: AbortSignal): Promise<number> {
+async function run(
+  program: string | undefined,
+  args: string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<number> {
   const { supervise } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
   if (program !== undefined) await adoptFirst(settings, program, options)
@@ -35,16 +40,6 @@ async function adoptFirst(settings: Settings, program: string, options: Options)
   const { adoptProgram, installedRecord, withLock } = await import('../../agent/index.ts')
   if (installedRecord(settings.home) !== undefined) return
   const path = resolve(program)
-  const version = options.programVersion ?? versionOf(path)
+  const version = options.programVersion ?? programVersion(path)
   await withLock(settings.home, () => adoptProgram(settings.home, settings.root.name, version, path))
-}
-
-/** The first semantic version in what the program says of itself; empty text when there is none. */
-function versionOf(program: string): string {
-  try {
-    const text = execFileSync(program, ['--version'], { encoding: 'utf8', timeout: 20_000 })
-    return /\b\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?/.exec(text)?.[0] ?? ''
-  } catch {
-    return ''
-  }
 }

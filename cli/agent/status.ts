@@ -17,8 +17,18 @@ async function status(options: HomeOptions): Promise<void> {
   printResult(options.json, result, linesOf(result))
 }
 
-function linesOf({ name, channel, server, record, installed, quarantine, sequence, rootVersion }: AgentStatus): string[] {
-  const trial = record?.trial === undefined ? '' : `, on probation (try ${record.trial.started} of ${record.trial.tries})`
+function linesOf({
+  name,
+  channel,
+  server,
+  record,
+  installed,
+  quarantine,
+  sequence,
+  rootVersion,
+}: AgentStatus): string[] {
+  const trial =
+    record?.trial === undefined ? '' : `, on probation (try ${record.trial.started} of ${record.trial.tries})`
   return [
     `${name} ${record?.version ?? 'not installed'}${trial}`,
     `  previous    ${record?.previous ?? 'none'}`,

@@ -8,12 +8,12 @@ import { withoutKeys } from '../signers/open-signer.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { fillPath, fillWord, type Placeholders } from '../template.ts'
 import type { Built, BuildTask } from './build-artifacts.ts'
+import { endGroupOnAbort } from './end-group-on-abort.ts'
 import { checkExecutable } from './locate-file.ts'
 
 type CommandBuild = Extract<BuildConfig, { type: 'command' }>
 
 const OUTPUT_MAX_CHARS = 16_000
-const CANCEL_GRACE_MS = 5_000
 
 /** Runs the user's own command and takes the file that it wrote. @throws MoultError ERR_BUILD_FAILED */
 export async function buildCommand(build: CommandBuild, task: BuildTask, around: Surroundings): Promise<Built> {
@@ -35,7 +35,7 @@ async function runCommand(
   around: Surroundings,
 ): Promise<void> {
   const [file = '', ...args] = commandWords(build, values)
-  const result = await execa(file, args, {
+  const child = execa(file, args, {
     cwd: task.project.dir,
     env: { ...withoutKeys(around.env, task.project.config), ...buildVariables(values) },
     extendEnv: false,
@@ -44,11 +44,13 @@ async function runCommand(
     stdin: 'ignore',
     all: true,
     reject: false,
-    cancelSignal: around.signal,
-    forceKillAfterDelay: CANCEL_GRACE_MS,
+    detached: process.platform !== 'win32',
   })
-  if (!result.failed) return
+  const done = endGroupOnAbort(child.pid, around.signal)
+  const result = await child
+  done()
   around.signal.throwIfAborted()
+  if (!result.failed) return
   const output = (result.all ?? '').slice(-OUTPUT_MAX_CHARS)
   const reason =
     result.exitCode === undefined ? (result.originalMessage ?? result.shortMessage) : `exit status ${result.exitCode}`

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 
 import { MoultError, sha256 } from '../../manifests/index.ts'
 import { copyAndHash, digestOfFile, removeLeftovers, syncFolder, writeDurably } from '../durable-files.ts'
+import { fileSystemError, isSystemError } from '../file-system-error.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { Publisher, PublishFile } from './publisher.ts'
 
@@ -109,12 +110,7 @@ function conflict(path: string): MoultError {
 async function guard<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
-  } catch (cause) {
-    if (cause instanceof MoultError) throw cause
-    const { code = 'unknown' } = cause as NodeJS.ErrnoException
-    throw new MoultError('ERR_PUBLISH_FAILED', `the file system refuses (${code}): ${path}`, {
-      details: { path, code },
-      cause,
-    })
+  } catch (error) {
+    throw isSystemError(error) ? fileSystemError(error, path) : error
   }
 }

@@ -183,14 +183,14 @@ const STATES: readonly State[] = CURRENT.flatMap((current) =>
   ),
 )
 
-/** 2.0.0 is the current version, 1.0.0 the previous, 0.9.0 the confirmed, 0.5.0 merely lies there as the newest. */
+/** 2.0.0 is the current version, 1.0.0 the previous, 0.9.0 the confirmed, 0.9.5 merely lies there as the newest. */
 function buildState(home: string, state: State): void {
   if (state.current !== 'not installed') installVersion(home, '2.0.0')
   if (state.previous === 'usable') installVersion(home, '1.0.0')
   installVersion(home, '0.9.0')
-  installVersion(home, '0.5.0')
+  installVersion(home, '0.9.5')
   for (const version of fs.readdirSync(join(home, 'versions'))) {
-    const seconds = version === '0.5.0' ? 2_000 : 1_000
+    const seconds = version === '0.9.5' ? 2_000 : 1_000
     fs.utimesSync(join(home, 'versions', version, '.receipt'), seconds, seconds)
   }
   const text = recordText({
@@ -214,7 +214,7 @@ interface Expectation {
 }
 
 function expectation(state: State): Expectation {
-  const fallback = state.confirmed === 'fine' ? '0.9.0' : '0.5.0'
+  const fallback = state.confirmed === 'fine' ? '0.9.0' : '0.9.5'
   const believed = state.current === 'fine' || state.current === 'not installed'
   if (!believed) return { runs: fallback, trial: 'unset' }
   const installed = state.current === 'fine'
@@ -350,6 +350,10 @@ for (const shell of SHELLS) {
         assert.equal(outcome.fact('home'), home, outcome.stderr)
         assert.equal(outcome.fact('ran'), '1.0.1/bin/agent')
       }
+      const plain = newHome('usr') // CDPATH=/ would lead to another directory of that name
+      writeRecord(plain, { version: '1.0.1' })
+      const call = { cwd: join(plain, '..'), script: 'usr/launch', env: { CDPATH: '/' } }
+      assert.equal((await launch(shell, plain, call)).fact('home'), plain)
       const lost = await launch(shell, home, { script: link })
       assert.equal(lost.status, 78)
       assert.match(lost.stderr, /set MOULT_HOME/)
@@ -394,6 +398,8 @@ for (const shell of SHELLS) {
         'entry climbs': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=../1.0.0/bin/agent\n'),
         'entry climbs later': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=bin/../bin/agent\n'),
         'entry is absolute': (_home, program, receipt) => fs.writeFileSync(receipt, `entry=${program}\n`),
+        'entry is absolute in its folder': (_home, _program, receipt) =>
+          fs.writeFileSync(receipt, 'entry=/bin/agent\n'),
         'entry is empty': (_home, _program, receipt) => fs.writeFileSync(receipt, 'entry=\n'),
       }
       for (const [damage, inflict] of Object.entries(damages)) {
@@ -513,6 +519,15 @@ for (const shell of SHELLS) {
         assert.match(outcome.stderr, note)
         assert.deepEqual(readRecord(home), rolledBack)
       }
+    })
+
+    test('takes a previous version that is the version itself for none', async () => {
+      const home = newHome()
+      writeRecord(home, { version: '1.0.1', previous: '1.0.1', trial: 3 })
+      const outcome = await launch(shell, home)
+      assert.equal(ranVersion(outcome), '1.0.1')
+      assert.equal(outcome.fact('trial'), '4')
+      assert.deepEqual(readRecord(home), { version: '1.0.1', previous: '1.0.1', trial: '3' })
     })
 
     test('counts the tries of a program that cannot be executed at all', async () => {
@@ -753,6 +768,26 @@ for (const shell of SHELLS) {
         installVersion(home, '1.0.1', 'exit 0')
         writeRecord(home, { version: '1.0.1', trial: 0 })
         assert.equal((await launch(shell, home, { env })).facts('ran').length, 1)
+      })
+
+      test('does not count again when it is stopped between two tries, nor take a HUP for a crash', async () => {
+        const home = newHome()
+        installVersion(home, '1.0.1', 'echo ready=; exit 3')
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+        const stopped = await launch(shell, home, {
+          env,
+          during: async (child, output) => {
+            await waitFor(() => output().includes('ready='), 'the version is ready')
+            await delay(400)
+            child.kill('SIGTERM')
+          },
+        })
+        assert.equal(stopped.status, 143)
+        assert.equal(readRecord(home)?.['trial'], '1')
+        installVersion(home, '1.0.1', 'kill -HUP $$')
+        const hungUp = await launch(shell, home, { env })
+        assert.equal(hungUp.status, 129)
+        assert.equal(hungUp.facts('ran').length, 1)
       })
 
       /** Says when it is ready, what it got, and ends with the given status on TERM. */

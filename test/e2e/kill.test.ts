@@ -90,7 +90,7 @@ class Host {
 function startAgent(home: Home): { agent: ChildProcess; said: (event: string) => Promise<void>; events: string[] } {
   const agent = spawn(home.launch, { stdio: ['ignore', 'pipe', 'inherit'] })
   const events: string[] = []
-  const lines = createInterface({ input: agent.stdout as NonNullable<typeof agent.stdout> })
+  const lines = createInterface({ input: agent.stdout })
   lines.on('line', (line) => events.push(line))
   const said = async (event: string): Promise<void> => {
     while (!events.includes(event) && agent.exitCode === null && agent.signalCode === null) await sleep(2)
@@ -129,7 +129,7 @@ function assertRunnable(home: Home, host: Host): string {
 }
 
 test(`an agent killed at ${ROUNDS} random moments always has a version to run (seed ${SEED})`, async (t) => {
-  console.log(`kill test: KILL_SEED=${SEED}`)
+  t.diagnostic(`KILL_SEED=${SEED}`)
   const random = randomFrom(SEED)
   const directory = mkdtempSync(join(tmpdir(), 'moult kill '))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
@@ -173,7 +173,7 @@ test(`an agent killed at ${ROUNDS} random moments always has a version to run (s
     record = installedRecord(home)
   }
   assertRunnable(home, host)
-  console.log(`kill test: ${updates} updates went through, kills by last event: ${JSON.stringify(Object.fromEntries(phases))}`)
+  t.diagnostic(`${updates} updates went through; kills by last event: ${JSON.stringify(Object.fromEntries(phases))}`)
   assert.ok(updates >= ROUNDS / 20, `only ${updates} updates in ${ROUNDS} rounds: the kills came too early to mean anything`)
 })
 

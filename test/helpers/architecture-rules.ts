@@ -31,7 +31,7 @@ const SHIPPED_FOLDERS = new Set(['', 'cli', ...EVERY_LAYER])
 /** Bare specifiers a folder may import; a folder that is absent here may import any dependency. */
 const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
   manifests: /^(?:node:crypto|tweetnacl|fastest-levenshtein|semver(?:\/.+)?)$/,
-  agent: /^(?:node:.+|undici|tar|semver(?:\/.+)?)$/,
+  agent: /^(?:node:.+|tar)$/,
 }
 const SDK = /^@(?:aws-sdk|smithy|octokit)\//
 const BUILD_TOOL = /^(?:esbuild|execa)$/

@@ -468,12 +468,19 @@ describe('the sequence floor', () => {
     assert.equal(trust.floor.sequence, 42)
   })
 
-  test('is set anew when a release key is revoked', () => {
+  test('is set anew when a rollout key was revoked on the way, though the last root has it again', () => {
+    const other = [makeKey('rollout 2')]
+    const chain = makeRootChain(3, (version) => (version === 2 ? { keys: { ...keys, rollout: other } } : {}))
+    assert.equal(accepts({ pinned, chain, floor: burnt }).floor.sequence, 42)
+  })
+
+  test('stands when a release key is revoked: that role signs no sequence, and old rollouts must not return', () => {
     const release = [makeKey('release 2')]
-    assert.equal(
-      accepts({ pinned, chain: chainTo({ release }), keys: { ...keys, release }, floor: burnt }).floor.sequence,
-      42,
-    )
+    const options = { pinned, chain: chainTo({ release }), keys: { ...keys, release } }
+    accepts({ ...options, floor: { sequence: 41, digest: '' } })
+    const verdict = verdictOf({ ...options, floor: { sequence: 43, digest: '' } })
+    assert.equal(verdict.kind === 'refused' && verdict.error.code, 'ERR_TRUST_REPLAY')
+    assert.deepEqual(verdict.trust.floor, { sequence: 43, digest: '' })
   })
 
   test('is set anew when a role asks for more signatures', () => {

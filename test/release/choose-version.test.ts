@@ -11,7 +11,13 @@ import { failsWith, makeProject, writeTree } from './project-fixture.ts'
 
 const run = promisify(execFile)
 
-async function choose(t: TestContext, version: object, files: Record<string, string>, choice: VersionChoice = {}, live?: string) {
+async function choose(
+  t: TestContext,
+  version: object,
+  files: Record<string, string>,
+  choice: VersionChoice = {},
+  live?: string,
+) {
   const { dir, config } = await makeProject(t, { version })
   await writeTree(dir, files)
   const around = surroundingsOf({ env: { PATH: process.env['PATH'] } })
@@ -35,7 +41,8 @@ test('the version comes from a file', async (t) => {
 
 test('the version is the highest tag of the commit', async (t) => {
   const { dir, answer } = await choose(t, { from: 'git-tag' }, {})
-  const git = (...args: string[]) => run('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], { cwd: dir })
+  const git = (...args: string[]) =>
+    run('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], { cwd: dir })
   await git('init', '-q')
   await git('commit', '-q', '--allow-empty', '-m', 'one')
   await assert.rejects(answer(), failsWith('ERR_CONFIG_MISSING', /no tag that is a version/))

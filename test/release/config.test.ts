@@ -30,7 +30,11 @@ test('a small configuration is enough', async (t) => {
 
 test('the published JSON Schema is the one of the code', async () => {
   const published = await readFile(new URL('../../schemas/moult.config.schema.json', import.meta.url), 'utf8')
-  assert.deepEqual(JSON.parse(published), JSON.parse(JSON.stringify(configJsonSchema())), 'run scripts/write-schemas.ts')
+  assert.deepEqual(
+    JSON.parse(published),
+    JSON.parse(JSON.stringify(configJsonSchema())),
+    'run scripts/write-schemas.ts',
+  )
 })
 
 test('an unknown member is an error that names the nearest known one', async (t) => {
@@ -48,7 +52,11 @@ test('a fault deep inside tells its path, what was expected and what it got', as
 })
 
 const FAULTS: readonly (readonly [string, object, RegExp])[] = [
-  ['a wrong build type', { build: { type: 'scirpt', entry: 'x' } }, /build\.type: expected "command" or .*, got "scirpt"/],
+  [
+    'a wrong build type',
+    { build: { type: 'scirpt', entry: 'x' } },
+    /build\.type: expected "command" or .*, got "scirpt"/,
+  ],
   ['a member of another build type', { build: { type: 'files', entry: 'x' } }, /build\.entry/],
   ['a channel that is a folder of the layout', { channel: 'bin' }, /channel: expected a channel besides bin/],
   ['a rollout without end', { rollout: { expires: '401d' } }, /rollout\.expires: .* at most 400d/],

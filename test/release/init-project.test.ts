@@ -41,7 +41,7 @@ for (const file of ['moult.config.json', 'keys/moult.key', 'trust/1.root.json'])
 test('what was begun is taken back when a later step fails', async (t) => {
   const dir = await temporaryFolder(t)
   await mkdir(join(dir, '.gitignore'))
-  await assert.rejects(initProject({ dir, name: 'probe' }))
+  await assert.rejects(initProject({ dir, name: 'probe' }), failsWith('ERR_USAGE_INVALID', /EISDIR/))
   assert.deepEqual(await readdir(dir), ['.gitignore'])
 })
 

@@ -37,7 +37,8 @@ export async function makeProject(t: TestContext, members: Record<string, unknow
     config,
     updates: join(dir, 'updates'),
     writeAgents: async (text) => {
-      for (const platform of PLATFORMS) await writeTree(dir, { [`bin/agent-${platform}`]: `#!/bin/sh\n# ${platform}\n${text}\n` })
+      for (const platform of PLATFORMS)
+        await writeTree(dir, { [`bin/agent-${platform}`]: `#!/bin/sh\n# ${platform}\n${text}\n` })
     },
     change: async (more) => {
       const before = JSON.parse(await readFile(config, 'utf8')) as object
@@ -65,7 +66,9 @@ export async function writeTree(dir: string, files: Readonly<Record<string, stri
 export async function snapshot(dir: string): Promise<Record<string, string>> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const pairs = await Promise.all(files.map(async (file) => [file.slice(dir.length + 1), await readFile(file, 'base64')] as const))
+  const pairs = await Promise.all(
+    files.map(async (file) => [file.slice(dir.length + 1), await readFile(file, 'base64')] as const),
+  )
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 

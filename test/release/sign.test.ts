@@ -16,6 +16,6 @@ test('a document is signed by every signer', async () => {
 })
 
 test('an answer that does not verify is refused before it is used', async () => {
-  const liar = { ...one, sign: two.sign }
+  const liar = { ...one, sign: (bytes: Uint8Array) => two.sign(bytes) }
   await assert.rejects(signDocument({ a: 1 }, ['signatures'], [liar]), failsWith('ERR_TRUST_SIGNATURE'))
 })

@@ -11,7 +11,18 @@ test('stages are read with their offsets from the start', () => {
   ])
 })
 
-for (const text of ['', '5%', '0h:5', '0h:101%', '0h:-1%', '1h:5%,1h:10%', '2h:5%,1h:10%', '0h:50%,1h:20%', '0h:5%,', 'now:5%']) {
+for (const text of [
+  '',
+  '5%',
+  '0h:5',
+  '0h:101%',
+  '0h:-1%',
+  '1h:5%,1h:10%',
+  '2h:5%,1h:10%',
+  '0h:50%,1h:20%',
+  '0h:5%,',
+  'now:5%',
+]) {
   test(`not a list of stages: ${JSON.stringify(text)}`, () => assert.equal(parseStages(text), undefined))
 }
 

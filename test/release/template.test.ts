@@ -16,12 +16,18 @@ test('only Windows programs get an extension', () => {
 })
 
 test('an unknown placeholder of a path is an error that names the nearest', () => {
-  assert.throws(() => fillPath('bin/{platfrom}', values), (error: Error & { hint?: string }) => {
-    assert.equal(error.hint, 'Did you mean {platform}?')
-    return failsWith('ERR_CONFIG_INVALID')(error)
-  })
+  assert.throws(
+    () => fillPath('bin/{platfrom}', values),
+    (error: Error & { hint?: string }) => {
+      assert.equal(error.hint, 'Did you mean {platform}?')
+      return failsWith('ERR_CONFIG_INVALID')(error)
+    },
+  )
 })
 
 test('braces in a command that are no placeholder stay', () => {
-  assert.equal(fillWord('{print $1} {os} {toString} {constructor}', values), '{print $1} windows {toString} {constructor}')
+  assert.equal(
+    fillWord('{print $1} {os} {toString} {constructor}', values),
+    '{print $1} windows {toString} {constructor}',
+  )
 })

@@ -36,6 +36,19 @@ describe('the build', () => {
     assert.deepEqual(readdirSync(join(project.root, 'dist/manifests')), ['greeting.d.ts', 'greeting.js'])
   })
 
+  test('leaves dist alone when nothing has changed, as commands may run from it', async () => {
+    assert.equal((await project.run('build.ts')).status, 0)
+    const before = statSync(join(project.root, 'dist')).ino
+    const { stdout } = await project.run('build.ts')
+    assert.match(stdout, /unchanged/)
+    assert.equal(statSync(join(project.root, 'dist')).ino, before)
+    assert.deepEqual(distNames(), ['dist'])
+
+    project.write('manifests/greeting.ts', `export const GREETING = 'good day'\n`)
+    assert.equal((await project.run('build.ts')).status, 0)
+    assert.equal(execFileSync(join(project.root, 'dist/cli/main.js'), { encoding: 'utf8' }), 'good day\n')
+  })
+
   test('fails on a type error and leaves the old dist as it was', async () => {
     project.write('dist/cli/main.js', 'old')
     project.write('manifests/greeting.ts', `export const GREETING: number = 'hello'\n`)
