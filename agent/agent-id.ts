@@ -13,7 +13,8 @@ import type { State } from './state.ts'
 export function withAgentId(name: string, state: State): { id: string; state: State } {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
     const machineId = readSmallFile(path)?.toString('utf8').trim() ?? ''
-    if (/^[0-9a-f]{32}$/.test(machineId)) return { id: sha256(Buffer.from(`${name}\n${machineId}`)).slice(0, 32), state }
+    if (/^[0-9a-f]{32}$/.test(machineId))
+      return { id: sha256(Buffer.from(`${name}\n${machineId}`)).slice(0, 32), state }
   }
   const id = state.fallbackId ?? randomBytes(16).toString('hex')
   return { id, state: { ...state, fallbackId: id } }

@@ -26,7 +26,9 @@ export function agentStatus(settings: Settings): AgentStatus {
     channel,
     server: url.href,
     record: installedRecord(home),
-    installed: readdirSync(home.versions).filter((version) => isVersion(version) && readReceipt(home, version) !== undefined),
+    installed: readdirSync(home.versions).filter(
+      (version) => isVersion(version) && readReceipt(home, version) !== undefined,
+    ),
     quarantine: state.quarantine,
     sequence: state.floor.sequence,
     rootVersion: state.root.version,

@@ -7,7 +7,7 @@ import { MoultError } from '../manifests/index.ts'
 
 /** Writes all of `bytes` at `position`: a full disk can take part of a write without an error. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
   }
 }

@@ -35,7 +35,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
 
 /** A full disk can take part of one write without an error: only the sum of the return values tells. */
 function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
 }
 
 /** Makes renames, creations and deletions in a directory durable. Windows cannot open one, and has no need to. */

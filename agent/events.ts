@@ -7,7 +7,13 @@ export type AgentEvent =
   /** `isRepeat`: the same decision as at the poll before. */
   | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number; readonly isRepeat?: boolean }
   | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number }
-  | { readonly kind: 'update-found'; readonly version: string; readonly running: string; readonly reason: string; readonly bytes: number }
+  | {
+      readonly kind: 'update-found'
+      readonly version: string
+      readonly running: string
+      readonly reason: string
+      readonly bytes: number
+    }
   | { readonly kind: 'download-progress'; readonly received: number; readonly total: number }
   | { readonly kind: 'download-interrupted'; readonly attempt: number; readonly error: unknown }
   | { readonly kind: 'download-failed'; readonly source: string; readonly error: unknown }

@@ -136,7 +136,8 @@ async function fetchRest(
 function startOfBody(response: HttpResponse, from: number, size: number): number | undefined {
   const { status } = response
   if (status === 200) return 0
-  if (from > 0 && status === 206 && header(response, 'content-range') === `bytes ${from}-${size - 1}/${size}`) return from
+  if (from > 0 && status === 206 && header(response, 'content-range') === `bytes ${from}-${size - 1}/${size}`)
+    return from
   if (from > 0 && (status === 206 || status === 416)) return undefined
   discardBody(response)
   throw statusError(response)

@@ -49,7 +49,10 @@ export async function httpGet(target: URL, options: HttpOptions): Promise<HttpRe
   throw new MoultError('ERR_NETWORK_REDIRECT', `more than ${REDIRECTS_MAX} redirects: ${withoutSecrets(target)}`)
 }
 
-function send(url: URL, { base, headers, secretHeaders, stallMs = STALL_MS, signal }: HttpOptions): Promise<IncomingMessage> {
+function send(
+  url: URL,
+  { base, headers, secretHeaders, stallMs = STALL_MS, signal }: HttpOptions,
+): Promise<IncomingMessage> {
   const isSecure = url.protocol === 'https:'
   const secret = url.origin === base.origin ? secretHeaders : {}
   return new Promise((resolve, reject) => {

@@ -7,7 +7,13 @@ export { checkOnce } from './check-once.ts'
 export { errorText, eventJson, eventText } from './event-lines.ts'
 export { type AgentEvent, isDetail } from './events.ts'
 export { installAgent, type InstallOptions, type InstallResult } from './install/install.ts'
-export { SERVICE_KINDS, serviceFile, type ServiceFile, type ServiceKind, type ServiceOptions } from './install/service-files.ts'
+export {
+  SERVICE_KINDS,
+  serviceFile,
+  type ServiceFile,
+  type ServiceKind,
+  type ServiceOptions,
+} from './install/service-files.ts'
 export { installedRecord, type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 export { withLock } from './lock.ts'
 export { loadSettings, type Settings, type SettingsFile, settingsShape } from './settings.ts'

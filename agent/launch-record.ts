@@ -28,7 +28,9 @@ export function readLaunchRecord(path: string): LaunchRecord | undefined {
   return {
     version,
     ...(previous !== undefined && previous !== version && isVersion(previous) ? { previous } : {}),
-    ...(trial === undefined ? {} : { trial: { started: count(trial, 0), tries: count(fields.get('tries'), TRIES_DEFAULT) } }),
+    ...(trial === undefined
+      ? {}
+      : { trial: { started: count(trial, 0), tries: count(fields.get('tries'), TRIES_DEFAULT) } }),
     ...(failed !== undefined && isVersion(failed)
       ? { failed: { version: failed, reason: singleLine(fields.get('reason') ?? 'unknown') } }
       : {}),

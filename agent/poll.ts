@@ -54,7 +54,10 @@ export async function pollManifest(home: Home, state: State, options: PollOption
     throw statusError(response)
   }
   const bytes = await readBody(response, MANIFEST_MAX_BYTES, () => {
-    return new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${withoutSecrets(options.url)}`)
+    return new MoultError(
+      'ERR_MANIFEST_TOO_LARGE',
+      `larger than ${MANIFEST_MAX_BYTES} bytes: ${withoutSecrets(options.url)}`,
+    )
   })
   const etag = header(response, 'etag')
   return { bytes, etag: etag !== undefined && ETAG.test(etag) ? etag : undefined, isFresh: true }

@@ -21,7 +21,7 @@ export async function preflight(program: string, args: readonly string[], signal
       ...(signal === undefined ? {} : { signal }),
     })
     child.once('error', (error) => resolve(error.message))
-    child.once('exit', (code, killedBy) => resolve(code === 0 ? undefined : killedBy ?? `exit status ${code}`))
+    child.once('exit', (code, killedBy) => resolve(code === 0 ? undefined : (killedBy ?? `exit status ${code}`)))
   })
   signal?.throwIfAborted()
   if (outcome === undefined) return

@@ -17,11 +17,19 @@ const PARTIAL_MAX_MS = 7 * DAY_MS
  *
  * @param now milliseconds since 1970
  */
-export function cleanHome(home: Home, keep: { versions: number; days: number; failed?: string | undefined }, now: number): void {
+export function cleanHome(
+  home: Home,
+  keep: { versions: number; days: number; failed?: string | undefined },
+  now: number,
+): void {
   const records = [readLaunchRecord(home.current), readLaunchRecord(home.confirmed)]
   const inUse = new Set(records.flatMap((record) => [record?.version, record?.previous]))
   const installed = names(home.versions)
-    .map((version) => ({ version, path: versionDirectory(home, version), bornMs: bornAt(versionDirectory(home, version)) }))
+    .map((version) => ({
+      version,
+      path: versionDirectory(home, version),
+      bornMs: bornAt(versionDirectory(home, version)),
+    }))
     .toSorted((a, b) => b.bornMs - a.bornMs)
   for (const [rank, { version, path, bornMs }] of installed.entries()) {
     if (inUse.has(version)) continue
@@ -31,7 +39,8 @@ export function cleanHome(home: Home, keep: { versions: number; days: number; fa
   }
   for (const name of names(home.staging)) {
     const path = join(home.staging, name)
-    if (!name.endsWith('.partial') || now - bornAt(path) > PARTIAL_MAX_MS) rmSync(path, { recursive: true, force: true })
+    if (!name.endsWith('.partial') || now - bornAt(path) > PARTIAL_MAX_MS)
+      rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -20,7 +20,10 @@ import { POLL_INTERVAL_MIN_MS, POLL_INTERVAL_MS } from './schedule.ts'
 import { manifestUrl } from './url-policy.ts'
 
 const { array, boolean, described, integer, object, oneOf, optional, record, string } = shape
-const duration = shape.parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 30s, 5m or 1h')
+const duration = shape.parsed(
+  (text) => (parseDuration(text) === undefined ? undefined : text),
+  'a duration such as 30s, 5m or 1h',
+)
 const headerValue = string({ pattern: /^[\x20-\x7e]*$/, says: 'a header value of printable ASCII' })
 
 export const settingsShape = object({
@@ -33,18 +36,38 @@ export const settingsShape = object({
   mode: optional(described('auto: install updates; disabled: do nothing', oneOf('auto', 'disabled'))),
   autoInstall: optional(described('False: report updates and leave them to `moult agent check --apply`', boolean())),
   interval: optional(described('Time between polls; 5m by default', duration)),
-  headers: optional(described('Headers for the update server only, e.g. an access token', record(/^[A-Za-z0-9-]{1,64}$/, headerValue, { max: 16 }))),
+  headers: optional(
+    described(
+      'Headers for the update server only, e.g. an access token',
+      record(/^[A-Za-z0-9-]{1,64}$/, headerValue, { max: 16 }),
+    ),
+  ),
   downloadTimeout: optional(described('Longest time for one artifact; 30m by default', duration)),
   stallTimeout: optional(described('Longest silence of the server; 30s by default', duration)),
   retries: optional(described('Retries of a broken download within one poll; 5 by default', integer({ max: 20 }))),
   rateLimit: optional(described('Bytes a second for downloads; no limit by default', integer({ min: 1024 }))),
-  maxPackageSize: optional(described('Largest artifact that is taken, in bytes; 1 GiB by default', integer({ min: 1 }))),
-  preflight: optional(
-    described('Arguments with which a new program is run once before it is installed; ["--version"] by default', array(string(), { max: 16 })),
+  maxPackageSize: optional(
+    described('Largest artifact that is taken, in bytes; 1 GiB by default', integer({ min: 1 })),
   ),
-  tries: optional(described('How often a version on trial is started before it is rolled back; 3 by default', integer({ min: 1, max: 100 }))),
+  preflight: optional(
+    described(
+      'Arguments with which a new program is run once before it is installed; ["--version"] by default',
+      array(string(), { max: 16 }),
+    ),
+  ),
+  tries: optional(
+    described(
+      'How often a version on trial is started before it is rolled back; 3 by default',
+      integer({ min: 1, max: 100 }),
+    ),
+  ),
   probation: optional(described('How long a new version must stay healthy; 1m by default', duration)),
-  probationDeadline: optional(described('When a new version that did not prove itself is rolled back; ten probations by default, and a minute at least', duration)),
+  probationDeadline: optional(
+    described(
+      'When a new version that did not prove itself is rolled back; ten probations by default, and a minute at least',
+      duration,
+    ),
+  ),
   health: optional(
     described(
       'How the health of the program is probed',
@@ -108,7 +131,10 @@ export function loadSettings(homePath: string, env: Environment, overrides: Part
   const probationMs = timeOf(file.probation, 60_000)
   const intervalMs = timeOf(file.interval, POLL_INTERVAL_MS)
   if (intervalMs < POLL_INTERVAL_MIN_MS) {
-    throw new MoultError('ERR_CONFIG_INVALID', `interval: expected at least ${POLL_INTERVAL_MIN_MS} ms, got ${file.interval}`)
+    throw new MoultError(
+      'ERR_CONFIG_INVALID',
+      `interval: expected at least ${POLL_INTERVAL_MIN_MS} ms, got ${file.interval}`,
+    )
   }
   const channel = file.channel ?? 'stable'
   return {
@@ -169,7 +195,11 @@ export function checkSettings(value: unknown, source: string): SettingsFile {
 }
 
 /** Names of older systems that would hold updates back and that nothing here obeys yet: never passed over in silence. */
-const NOT_SUPPORTED = ['UPDATE_MAINTENANCE_WINDOW_START', 'UPDATE_MAINTENANCE_WINDOW_END', 'UPDATE_ROLLOUT_PERCENT'] as const
+const NOT_SUPPORTED = [
+  'UPDATE_MAINTENANCE_WINDOW_START',
+  'UPDATE_MAINTENANCE_WINDOW_END',
+  'UPDATE_ROLLOUT_PERCENT',
+] as const
 
 /** The names that operators of older systems already use. @throws MoultError ERR_CONFIG_INVALID */
 export function settingsFromEnvironment(env: Environment): Partial<SettingsFile> {

@@ -48,7 +48,10 @@ function quarantineFailed(
     const state = loadState(home, settings.root, (message) => deps.emit({ kind: 'warning', message }))
     const at = formatDate(deps.clock())
     // The quarantine is durable before the record forgets the failure: a crash in between only repeats this step.
-    saveState(home, withQuarantined(state, { sha256: receipt.sha256, version: failed.version, reason: failed.reason, at }))
+    saveState(
+      home,
+      withQuarantined(state, { sha256: receipt.sha256, version: failed.version, reason: failed.reason, at }),
+    )
   }
   const { failed: _, ...settled } = record
   writeLaunchRecord(home.current, settled)

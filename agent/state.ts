@@ -29,7 +29,9 @@ const stateShape = object({
   floor: object({ sequence: integer(), digest: string({ max: 64 }) }),
   timeFloorMs: integer(),
   rollbackFloor: optional(versionShape),
-  quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), { max: QUARANTINE_MAX }),
+  quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), {
+    max: QUARANTINE_MAX,
+  }),
   /** Validator of the cached manifest: its HTTP ETag and the hash of the stored body. */
   cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 32 * 1024 }) })),
   fallbackId: optional(string({ max: 64 })),
@@ -101,7 +103,9 @@ function isSameRoot(a: Root, b: Root): boolean {
 export function saveState(home: Home, state: State): void {
   const { root, ...fields } = state
   const text = `${JSON.stringify({ format: STATE_FORMAT, root: root.document, ...fields }, undefined, 2)}\n`
-  const old = [home.state, home.stateBackup].filter((path) => readSmallFile(path, STATE_MAX_BYTES)?.toString('utf8') !== text)
+  const old = [home.state, home.stateBackup].filter(
+    (path) => readSmallFile(path, STATE_MAX_BYTES)?.toString('utf8') !== text,
+  )
   // What cannot be read back MUST NOT replace what can: the sequence floor would be lost with it.
   if (old.length > 0) readState(Buffer.from(text), root)
   for (const path of old) replaceFile(path, text)

@@ -86,7 +86,8 @@ async function runOnce(
     firstPollMs: Math.max(0, polls.dueMs - performance.now()),
     env,
     onEvent: (event) => {
-      if (event.kind === 'checked' || event.kind === 'check-failed') polls.dueMs = performance.now() + settings.intervalMs
+      if (event.kind === 'checked' || event.kind === 'check-failed')
+        polls.dueMs = performance.now() + settings.intervalMs
       onEvent(event)
     },
     restart: async () => {

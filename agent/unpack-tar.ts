@@ -29,7 +29,11 @@ export async function unpackTar(archive: string, target: string, limit: number):
     total += entry.size
     if (total > limit || names.size > ENTRIES_MAX) throw refusal('more than the archive can hold', entry.path)
     const place = join(target, path)
-    for (let parent = entry.type === 'Directory' ? place : dirname(place); !directories.has(parent); parent = dirname(parent)) {
+    for (
+      let parent = entry.type === 'Directory' ? place : dirname(place);
+      !directories.has(parent);
+      parent = dirname(parent)
+    ) {
       directories.add(parent)
     }
     await mkdir(entry.type === 'Directory' ? place : dirname(place), { recursive: true, mode: 0o755 })

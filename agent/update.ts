@@ -98,7 +98,12 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
  * Verifies what a poll brought, and remembers it. Roots that were accepted are kept even if the manifest is refused.
  * @throws MoultError ERR_MANIFEST_* or ERR_TRUST_*
  */
-function acceptManifest(settings: Settings, state: State, polled: PolledManifest, deps: UpdateDeps): Verified<Manifest> {
+function acceptManifest(
+  settings: Settings,
+  state: State,
+  polled: PolledManifest,
+  deps: UpdateDeps,
+): Verified<Manifest> {
   const { home } = settings
   const trust = { root: state.root, channel: settings.channel, floor: state.floor }
   const verdict = verifyManifest(polled.bytes, trust, timeOf(state, deps))
@@ -135,7 +140,8 @@ function factsOf(state: State, record: LaunchRecord | undefined, id: string): Ag
 /** From here on the new version is what runs next: one atomic, durable replacement of the launch record. */
 function swap(settings: Settings, version: string, record: LaunchRecord | undefined, deps: UpdateDeps): UpdateResult {
   const { home, tries } = settings
-  if (programOf(home, version) === undefined) throw new MoultError('ERR_STAGE_IO', `not runnable after staging: ${version}`)
+  if (programOf(home, version) === undefined)
+    throw new MoultError('ERR_STAGE_IO', `not runnable after staging: ${version}`)
   const previous = record?.version
   if (previous === undefined) {
     // The first version on this machine has nothing to go back to, so there is no trial either.

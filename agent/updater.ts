@@ -89,9 +89,15 @@ export class Updater {
     if (settings === undefined) return
     const record = await this.#settled(settings)
     if (record === undefined) return
-    this.#emit({ kind: 'started', version: this.#options.version, url: settings.url.href, intervalMs: settings.intervalMs })
+    this.#emit({
+      kind: 'started',
+      version: this.#options.version,
+      url: settings.url.href,
+      intervalMs: settings.intervalMs,
+    })
     const { version } = this.#options
-    if (record.version !== version) this.#warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
+    if (record.version !== version)
+      this.#warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
     this.#isOnTrial = record.trial !== undefined && record.version === version
     await Promise.all([this.#poll(settings), this.#isOnTrial ? this.#probation(settings, record) : undefined])
   }
@@ -100,7 +106,9 @@ export class Updater {
     const env = this.#options.env ?? process.env
     const home = this.#options.home ?? env['MOULT_HOME']
     if (home === undefined || env['MOULT_SUPERVISED'] !== undefined) {
-      this.#warn(`updates are off in this process: ${home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'}`)
+      this.#warn(
+        `updates are off in this process: ${home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'}`,
+      )
       return undefined
     }
     try {
@@ -141,7 +149,12 @@ export class Updater {
       if (result.kind === 'swapped') return this.#restart()
       const isUrgent = this.#isOnTrial && !this.#hasVerified
       const intervalMs = isUrgent ? Math.min(settings.intervalMs, TRIAL_INTERVAL_MS) : settings.intervalMs
-      delayMs = nextPollDelayMs(intervalMs, this.#failures, retryAfterOf(result.kind === 'failed' ? result.error : undefined), random())
+      delayMs = nextPollDelayMs(
+        intervalMs,
+        this.#failures,
+        retryAfterOf(result.kind === 'failed' ? result.error : undefined),
+        random(),
+      )
       if (result.kind === 'failed') this.#emit({ kind: 'check-failed', error: result.error, nextMs: delayMs })
     }
   }
@@ -173,7 +186,8 @@ export class Updater {
       isVouchedFor: () => this.#isVouchedFor,
       signal: this.#stop.signal,
     })
-    const end = outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings.home, outcome.reason)
+    const end =
+      outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings.home, outcome.reason)
     while (!(await this.#attempt(settings, end))) await this.#wait(settings.intervalMs)
   }
 
@@ -195,7 +209,8 @@ export class Updater {
 
   async #confirm(settings: Settings): Promise<void> {
     const { version } = this.#options
-    if (await withLock(settings.home, async () => confirmVersion(settings, version))) this.#emit({ kind: 'confirmed', version })
+    if (await withLock(settings.home, async () => confirmVersion(settings, version)))
+      this.#emit({ kind: 'confirmed', version })
     this.#isOnTrial = false
   }
 
@@ -249,4 +264,3 @@ export class Updater {
     return { clock: this.#options.clock ?? Date.now, emit: (event) => this.#emit(event) }
   }
 }
-

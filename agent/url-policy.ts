@@ -41,7 +41,9 @@ export function resolveUrl(reference: string, base: URL): URL {
     throw new MoultError('ERR_NETWORK_URL', 'not a URL', { cause })
   }
   const refuse = (reason: string): never => {
-    throw new MoultError('ERR_NETWORK_URL', `${reason}: ${url.protocol}//${url.host}`, { details: { url: withoutSecrets(url) } })
+    throw new MoultError('ERR_NETWORK_URL', `${reason}: ${url.protocol}//${url.host}`, {
+      details: { url: withoutSecrets(url) },
+    })
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && base.protocol === 'http:')) {
     refuse(url.protocol === 'http:' ? 'http from an https source' : 'not an http or https URL')

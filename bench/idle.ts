@@ -144,7 +144,12 @@ async function startMeter(port: number) {
   }
 }
 
-function report(bare: Cost, embedded: Cost, supervisor: Cost, wire: { request: number; response: number; polls: number }): void {
+function report(
+  bare: Cost,
+  embedded: Cost,
+  supervisor: Cost,
+  wire: { request: number; response: number; polls: number },
+): void {
   const pollCpuMs = embedded.cpuMsPerSecond - bare.cpuMsPerSecond
   const result = {
     node: process.version,
@@ -153,7 +158,11 @@ function report(bare: Cost, embedded: Cost, supervisor: Cost, wire: { request: n
     bare,
     embedded,
     supervisor,
-    added: { rssMb: embedded.rssMb - bare.rssMb, anonymousMb: embedded.anonymousMb - bare.anonymousMb, cpuMsPerPoll: pollCpuMs },
+    added: {
+      rssMb: embedded.rssMb - bare.rssMb,
+      anonymousMb: embedded.anonymousMb - bare.anonymousMb,
+      cpuMsPerPoll: pollCpuMs,
+    },
     poll304: wire,
   }
   if (process.argv.includes('--json')) {
@@ -167,7 +176,11 @@ function report(bare: Cost, embedded: Cost, supervisor: Cost, wire: { request: n
   console.log(row('bare Node process', bare))
   console.log(row('with the embedded updater', embedded))
   console.log(row('supervisor (moult agent run)', supervisor))
-  console.log(`\nadded by the embedded updater: ${result.added.rssMb.toFixed(1)} MB resident, ${pollCpuMs.toFixed(1)} ms of CPU a poll`)
+  console.log(
+    `\nadded by the embedded updater: ${result.added.rssMb.toFixed(1)} MB resident, ${pollCpuMs.toFixed(1)} ms of CPU a poll`,
+  )
   console.log(`at one poll in 5 minutes that is ${((pollCpuMs * POLLS_A_DAY) / 1000).toFixed(1)} s of CPU a day`)
-  console.log(`a poll answered with 304: ${wire.request} bytes up, ${wire.response} bytes down (${wire.polls} polls, plain HTTP)`)
+  console.log(
+    `a poll answered with 304: ${wire.request} bytes up, ${wire.response} bytes down (${wire.polls} polls, plain HTTP)`,
+  )
 }

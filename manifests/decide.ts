@@ -38,7 +38,12 @@ export type Decision = RolloutPosition &
         readonly version: string
         readonly binary: Binary
       }
-    | { readonly kind: 'wait'; readonly reason: 'paused' | 'stage'; readonly version: string; readonly untilMs?: number }
+    | {
+        readonly kind: 'wait'
+        readonly reason: 'paused' | 'stage'
+        readonly version: string
+        readonly untilMs?: number
+      }
     | {
         readonly kind: 'refuse'
         readonly reason: 'downgrade' | 'below-floor' | 'quarantined' | 'no-platform'
@@ -51,13 +56,19 @@ export function decide(manifest: Verified<Manifest>, facts: AgentFacts, now: num
   const { release, rollout } = manifest
   const { version } = release
   const position = rolloutPosition(manifest, facts.id, now)
-  const refuse = (reason: (Decision & { kind: 'refuse' })['reason']): Decision => ({ ...position, kind: 'refuse', reason, version })
+  const refuse = (reason: (Decision & { kind: 'refuse' })['reason']): Decision => ({
+    ...position,
+    kind: 'refuse',
+    reason,
+    version,
+  })
 
   const direction = facts.running === undefined ? 1 : compareVersions(version, facts.running)
   if (direction === 0) return { ...position, kind: 'up-to-date' }
   const goesBack = direction < 0
   if (goesBack && !(rollout.rollback ?? []).includes(facts.running ?? '')) return refuse('downgrade')
-  if (facts.rollbackFloor !== undefined && compareVersions(version, facts.rollbackFloor) < 0) return refuse('below-floor')
+  if (facts.rollbackFloor !== undefined && compareVersions(version, facts.rollbackFloor) < 0)
+    return refuse('below-floor')
 
   const binary = Object.hasOwn(release.binaries, facts.platform) ? release.binaries[facts.platform] : undefined
   if (binary === undefined) return refuse('no-platform')

@@ -15,7 +15,15 @@ export {
   signWithSeed,
   verifySignature,
 } from './ed25519.ts'
-export { ERROR_CODES, type ErrorCode, EXIT_UPDATED, isMoultError, MoultError, type MoultErrorOptions, toMoultError } from './errors.ts'
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  EXIT_UPDATED,
+  isMoultError,
+  MoultError,
+  type MoultErrorOptions,
+  toMoultError,
+} from './errors.ts'
 export { decodeBase64, decodePublicKey, encodeBase64, HEX_SHA256, type KeyId, keyIdOf } from './keys.ts'
 export * from './limits.ts'
 export {
@@ -34,7 +42,16 @@ export {
   type Stage,
 } from './manifest.ts'
 export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
-export { acceptRoots, assertSelfSigned, isRoleTightened, readRoot, type Root, ROOT_FORMAT, ROLE_NAMES, type RoleName } from './root.ts'
+export {
+  acceptRoots,
+  assertSelfSigned,
+  isRoleTightened,
+  readRoot,
+  type Root,
+  ROOT_FORMAT,
+  ROLE_NAMES,
+  type RoleName,
+} from './root.ts'
 export * as shape from './shape.ts'
 export {
   assertSigned,

@@ -3,7 +3,19 @@
 import { parseDuration } from './durations.ts'
 import { CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX, STAGES_MAX } from './limits.ts'
 import { PLATFORM_PATTERN } from './platform.ts'
-import { array, boolean, integer, object, oneOf, optional, parsed, record, type Shape, type ShapeOf, string } from './shape.ts'
+import {
+  array,
+  boolean,
+  integer,
+  object,
+  oneOf,
+  optional,
+  parsed,
+  record,
+  type Shape,
+  type ShapeOf,
+  string,
+} from './shape.ts'
 import { dateShape, hashShape, nameShape, versionShape } from './statement.ts'
 
 export const RELEASE_FORMAT = 'moult/1'

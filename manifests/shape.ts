@@ -125,7 +125,11 @@ export function array<T>(item: Shape<T>, options: { min?: number; max?: number }
 }
 
 /** An object used as a map: every name matches `name`, every value `item`. */
-export function record<T>(name: RegExp, item: Shape<T>, options: { min?: number; max?: number } = {}): Shape<Record<string, T>> {
+export function record<T>(
+  name: RegExp,
+  item: Shape<T>,
+  options: { min?: number; max?: number } = {},
+): Shape<Record<string, T>> {
   const { min = 0, max = 1000 } = options
   return {
     check(value, path) {
@@ -134,7 +138,8 @@ export function record<T>(name: RegExp, item: Shape<T>, options: { min?: number;
         throw new ShapeMismatch(path, `${min} to ${max} members`, `${entries.length}`)
       }
       for (const [key] of entries) {
-        if (!name.test(key)) throw new ShapeMismatch(join(path, key), `a name of the form ${name.source}`, describe(key))
+        if (!name.test(key))
+          throw new ShapeMismatch(join(path, key), `a name of the form ${name.source}`, describe(key))
       }
       return Object.fromEntries(entries.map(([key, element]) => [key, item.check(element, join(path, key))]))
     },
@@ -160,7 +165,12 @@ export function object<F extends Fields>(fields: F, options: { open?: boolean } 
       for (const key of Object.keys(source)) {
         if (options.open === true || names.includes(key)) continue
         const near = nearestName(key, names)
-        throw new ShapeMismatch(join(path, key), near === undefined ? 'no such member' : `"${near}"`, 'an unknown name', near)
+        throw new ShapeMismatch(
+          join(path, key),
+          near === undefined ? 'no such member' : `"${near}"`,
+          'an unknown name',
+          near,
+        )
       }
       const result: Record<string, unknown> = {}
       for (const name of names) {
@@ -180,7 +190,10 @@ export function object<F extends Fields>(fields: F, options: { open?: boolean } 
 }
 
 /** One of several object shapes, told apart by the string member `tag`. */
-export function tagged<V extends Readonly<Record<string, Shape<unknown>>>>(tag: string, variants: V): Shape<ShapeOf<V[keyof V]>> {
+export function tagged<V extends Readonly<Record<string, Shape<unknown>>>>(
+  tag: string,
+  variants: V,
+): Shape<ShapeOf<V[keyof V]>> {
   const choice = oneOf(...Object.keys(variants))
   return {
     check(value, path) {

@@ -67,7 +67,9 @@ export function assertSigned(what: string, document: JsonObject, unsigned: reado
   if (signers.size === 0) {
     throw new MoultError('ERR_TRUST_SIGNATURE', `no valid signature by a key of the role: the ${what}`, { details })
   }
-  throw new MoultError('ERR_TRUST_THRESHOLD', `signed by ${signers.size} of ${role.threshold} keys: the ${what}`, { details })
+  throw new MoultError('ERR_TRUST_THRESHOLD', `signed by ${signers.size} of ${role.threshold} keys: the ${what}`, {
+    details,
+  })
 }
 
 function readSignatures(what: string, document: JsonObject): Signature[] {

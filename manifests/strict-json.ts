@@ -167,6 +167,8 @@ class StrictParser {
   }
 
   #fail(reason: string, offset = this.#at): never {
-    throw new MoultError('ERR_MANIFEST_SYNTAX', `not strict JSON: ${reason} at offset ${offset}`, { details: { offset } })
+    throw new MoultError('ERR_MANIFEST_SYNTAX', `not strict JSON: ${reason} at offset ${offset}`, {
+      details: { offset },
+    })
   }
 }

@@ -3,7 +3,15 @@
 import { parseDate } from './dates.ts'
 import { MoultError } from './errors.ts'
 import { ISSUED_AHEAD_MAX_MS, MANIFEST_MAX_BYTES, ROLLOUT_LIFETIME_MAX_MS } from './limits.ts'
-import { type Manifest, RELEASE_FORMAT, RELEASE_UNSIGNED, releaseShape, ROLLOUT_FORMAT, ROLLOUT_UNSIGNED, rolloutShape } from './manifest.ts'
+import {
+  type Manifest,
+  RELEASE_FORMAT,
+  RELEASE_UNSIGNED,
+  releaseShape,
+  ROLLOUT_FORMAT,
+  ROLLOUT_UNSIGNED,
+  rolloutShape,
+} from './manifest.ts'
 import { acceptRoots, type Root } from './root.ts'
 import { assertSigned, checkShape, statementDigest } from './statement.ts'
 import { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
@@ -51,7 +59,9 @@ export function verifyManifest(bytes: Uint8Array, trust: Trust, now: number): Ve
     reached = { ...trust, root, floor: isRolloutRevoked ? NO_FLOOR : trust.floor }
     if (refused !== undefined) throw refused
     if (root.expiresMs <= now) {
-      throw new MoultError('ERR_TRUST_ROOT_EXPIRED', `expired: root ${root.version}`, { details: { version: root.version } })
+      throw new MoultError('ERR_TRUST_ROOT_EXPIRED', `expired: root ${root.version}`, {
+        details: { version: root.version },
+      })
     }
     assertSigned('release', document, RELEASE_UNSIGNED, root.roles.release)
     assertSigned('rollout', document['rollout'] as JsonObject, ROLLOUT_UNSIGNED, root.roles.rollout)
@@ -63,7 +73,11 @@ export function verifyManifest(bytes: Uint8Array, trust: Trust, now: number): Ve
   } catch (error) {
     if (error instanceof MoultError) return { kind: 'refused', error, trust: reached }
     // Fail closed: a defect in a check refuses the manifest like a failed check does.
-    return { kind: 'refused', error: new MoultError('ERR_BUG', 'a trust check broke', { cause: error }), trust: reached }
+    return {
+      kind: 'refused',
+      error: new MoultError('ERR_BUG', 'a trust check broke', { cause: error }),
+      trust: reached,
+    }
   }
 }
 
@@ -134,7 +148,7 @@ function assertDates({ rollout }: Manifest, now: number): void {
   }
   if (expires <= now) {
     const details = { expires: rollout.expires }
-    const hint = 'The publisher must run `moult refresh`; if it did, check this machine\'s clock.'
+    const hint = "The publisher must run `moult refresh`; if it did, check this machine's clock."
     throw new MoultError('ERR_TRUST_EXPIRED', `expired at ${rollout.expires}: the rollout statement`, { details, hint })
   }
 }

@@ -84,7 +84,11 @@ export class DemoStage {
     this.say('$ while :; do <home>/launch; done')
     const env = { ...process.env, HEARTBEAT_PORT: String(this.#healthPort), HEARTBEAT_INTERVAL_MS: '250' }
     // It leads a process group of its own, so that the agent goes when it goes.
-    const agent = spawn('sh', ['-c', SUPERVISOR, 'supervisor', this.home], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const agent = spawn('sh', ['-c', SUPERVISOR, 'supervisor', this.home], {
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#agent = agent
     createInterface({ input: agent.stdout }).on('line', (line) => {
       const beat = /^heartbeat (\d+)$/.exec(line)

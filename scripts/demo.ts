@@ -78,7 +78,12 @@ function withBug(source: string): string {
   return bad
 }
 
-function report(versions: readonly string[], rolledBack: readonly string[], outbox: readonly Heartbeat[], timeMs: number): void {
+function report(
+  versions: readonly string[],
+  rolledBack: readonly string[],
+  outbox: readonly Heartbeat[],
+  timeMs: number,
+): void {
   const result = {
     versions,
     rolledBack,
@@ -89,7 +94,9 @@ function report(versions: readonly string[], rolledBack: readonly string[], outb
   }
   title('Done')
   say(`Versions that ran: ${versions.join(' -> ')}; rolled back: ${rolledBack.join(', ')}`)
-  say(`Heartbeats: ${result.heartbeats}, lost or doubled: ${result.heartbeatsLost}, longest pause ${result.longestPauseMs} ms`)
+  say(
+    `Heartbeats: ${result.heartbeats}, lost or doubled: ${result.heartbeatsLost}, longest pause ${result.longestPauseMs} ms`,
+  )
   if (isJson) console.log(JSON.stringify(result))
   const isAsExpected = versions.join() === EXPECTED.join() && result.heartbeatsLost === 0 && result.heartbeats > 0
   if (!isAsExpected) throw new Error('the demo did not end as it should')

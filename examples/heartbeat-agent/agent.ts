@@ -22,11 +22,14 @@ function main(): void {
   const outbox = openOutbox(process.env['HEARTBEAT_OUTBOX'] ?? join(process.env['MOULT_HOME'] ?? '.', 'outbox.jsonl'))
   log(`heartbeat-agent ${version} starts at heartbeat ${outbox.next}`)
 
-  const beat = setInterval(() => {
-    // The line is on the disk before anyone hears of it: what was announced cannot be lost.
-    const number = outbox.append({ version, at: new Date().toISOString() })
-    log(`heartbeat ${number}`)
-  }, Number(process.env['HEARTBEAT_INTERVAL_MS'] ?? 1000))
+  const beat = setInterval(
+    () => {
+      // The line is on the disk before anyone hears of it: what was announced cannot be lost.
+      const number = outbox.append({ version, at: new Date().toISOString() })
+      log(`heartbeat ${number}`)
+    },
+    Number(process.env['HEARTBEAT_INTERVAL_MS'] ?? 1000),
+  )
 
   const server = createServer((request, response) => {
     const isHealthy = request.url === '/healthz'

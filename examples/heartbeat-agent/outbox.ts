@@ -22,7 +22,7 @@ export function openOutbox(path: string): Outbox {
     },
     append(entry) {
       const line = Buffer.from(`${JSON.stringify({ number: next, ...entry })}\n`)
-      for (let at = 0; at < line.length; ) at += writeSync(file, line, at)
+      for (let at = 0; at < line.length;) at += writeSync(file, line, at)
       fdatasyncSync(file)
       next += 1
       return next - 1

@@ -27,17 +27,23 @@ describe('the demo', () => {
   /** The runner of TypeScript keeps a cache of its own there. */
   const leftBehind = (): string[] => readdirSync(scratch).filter((name) => !name.startsWith('tsx-'))
 
-  test('ends with one JSON object that tells of four versions, one rollback and no lost heartbeat', { timeout: 120_000 }, async () => {
-    const demo = start('--json')
-    assert.deepEqual(await demo.ended, { code: 0, signal: null }, demo.lines.join('\n'))
-    const { heartbeats, seconds, ...result } = JSON.parse(demo.lines.findLast((line) => line.startsWith('{')) ?? '') as DemoResult
-    assert.deepEqual(result.versions, ['1.0.0', '1.0.1', '1.0.1', '1.0.3'])
-    assert.deepEqual(result.rolledBack, ['1.0.2'])
-    assert.equal(result.heartbeatsLost, 0)
-    assert.ok(heartbeats > 10, `${heartbeats} heartbeats`)
-    assert.ok(seconds < 90, `${seconds} s`)
-    assert.deepEqual([leftBehind(), processesWith(scratch)], [[], []])
-  })
+  test(
+    'ends with one JSON object that tells of four versions, one rollback and no lost heartbeat',
+    { timeout: 120_000 },
+    async () => {
+      const demo = start('--json')
+      assert.deepEqual(await demo.ended, { code: 0, signal: null }, demo.lines.join('\n'))
+      const { heartbeats, seconds, ...result } = JSON.parse(
+        demo.lines.findLast((line) => line.startsWith('{')) ?? '',
+      ) as DemoResult
+      assert.deepEqual(result.versions, ['1.0.0', '1.0.1', '1.0.1', '1.0.3'])
+      assert.deepEqual(result.rolledBack, ['1.0.2'])
+      assert.equal(result.heartbeatsLost, 0)
+      assert.ok(heartbeats > 10, `${heartbeats} heartbeats`)
+      assert.ok(seconds < 90, `${seconds} s`)
+      assert.deepEqual([leftBehind(), processesWith(scratch)], [[], []])
+    },
+  )
 
   for (const [moment, pattern] of [
     ['while it releases', /^\$ moult release 1\.0\.0$/],

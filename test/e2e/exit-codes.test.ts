@@ -6,7 +6,12 @@ import { after, before, describe, test } from 'node:test'
 import { type Finished, freePort, jsonOf, MAIN, readJson, type RunOptions, Scene, until } from '../helpers/moult.ts'
 
 interface ErrorObject {
-  readonly error: { readonly code: string; readonly message: string; readonly hint?: string; readonly retryable: boolean }
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string
+    readonly retryable: boolean
+  }
 }
 
 describe('exit statuses', { timeout: 60_000 }, () => {
@@ -124,9 +129,13 @@ describe('exit statuses', { timeout: 60_000 }, () => {
   })
 
   test('28: another updater holds the lock, and it is free again afterwards', async () => {
-    const slow = scene.start(process.execPath, [MAIN, 'serve', 'updates', '--port', '0', '--latency', '3000', '--json'], {
-      cwd: project,
-    })
+    const slow = scene.start(
+      process.execPath,
+      [MAIN, 'serve', 'updates', '--port', '0', '--latency', '3000', '--json'],
+      {
+        cwd: project,
+      },
+    )
     const [, slowUrl = ''] = await slow.line(/^\{"url":"([^"]+)"/)
     const args = ['agent', 'check', '--home', home]
     const first = scene.start(process.execPath, [MAIN, ...args, '--server', slowUrl])
@@ -138,9 +147,13 @@ describe('exit statuses', { timeout: 60_000 }, () => {
   })
 
   test('130: a check that is interrupted leaves no lock', async () => {
-    const slow = scene.start(process.execPath, [MAIN, 'serve', 'updates', '--port', '0', '--latency', '20000', '--json'], {
-      cwd: project,
-    })
+    const slow = scene.start(
+      process.execPath,
+      [MAIN, 'serve', 'updates', '--port', '0', '--latency', '20000', '--json'],
+      {
+        cwd: project,
+      },
+    )
     const [, slowUrl = ''] = await slow.line(/^\{"url":"([^"]+)"/)
     const check = scene.start(process.execPath, [MAIN, 'agent', 'check', '--home', home, '--server', slowUrl])
     await untilLocked(check.pid)

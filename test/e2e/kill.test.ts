@@ -76,7 +76,11 @@ class Host {
     this.#manifest = Buffer.from(
       makeManifest({
         release: { version: this.version, binaries: { [platformOf(process.platform, process.arch)]: binary } },
-        rollout: { sequence: this.#patch + 1, issued: formatDate(Date.now()), expires: formatDate(Date.now() + 86_400_000) },
+        rollout: {
+          sequence: this.#patch + 1,
+          issued: formatDate(Date.now()),
+          expires: formatDate(Date.now() + 86_400_000),
+        },
       }).bytes,
     )
   }
@@ -163,7 +167,7 @@ test(`an agent killed at ${ROUNDS} random moments always has a version to run (s
   // Left alone, under a supervisor that restarts it, the agent arrives at the newest version.
   host.publishNext()
   const deadline = Date.now() + 30_000
-  for (let record = installedRecord(home); record?.version !== host.version || record.trial !== undefined; ) {
+  for (let record = installedRecord(home); record?.version !== host.version || record.trial !== undefined;) {
     assert.ok(Date.now() < deadline, `stuck at ${JSON.stringify(record)} instead of ${host.version}`)
     const { agent, said } = startAgent(home)
     const ended = once(agent, 'exit')
@@ -174,9 +178,14 @@ test(`an agent killed at ${ROUNDS} random moments always has a version to run (s
   }
   assertRunnable(home, host)
   t.diagnostic(`${updates} updates went through; kills by last event: ${JSON.stringify(Object.fromEntries(phases))}`)
-  assert.ok(updates >= ROUNDS / 20, `only ${updates} updates in ${ROUNDS} rounds: the kills came too early to mean anything`)
+  assert.ok(
+    updates >= ROUNDS / 20,
+    `only ${updates} updates in ${ROUNDS} rounds: the kills came too early to mean anything`,
+  )
 })
 
 function isGivenUp(home: Home, rootFile: string, version: string): boolean {
-  return loadState(home, readPinnedRoot(rootFile), () => undefined).quarantine.some((entry) => entry.version === version)
+  return loadState(home, readPinnedRoot(rootFile), () => undefined).quarantine.some(
+    (entry) => entry.version === version,
+  )
 }

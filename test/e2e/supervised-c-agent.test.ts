@@ -45,16 +45,20 @@ describe('a C agent that knows nothing of updates, under the supervisor', { time
     return Number(started.findLast((pid) => pid !== undefined))
   }
 
-  test('a program that is on the machine becomes the first version, with the version that it tells', { skip }, async () => {
-    const words = COMPILE.map((word) => word.replace('{version}', '1.0.0').replace('{out}', 'sensor-agent'))
-    assert.equal((await scene.run(words[0] ?? '', words.slice(1), { cwd: project })).code, 0)
-    const place = ['--home', home, '--server', url, '--root', root]
-    const installed = await scene.moultOk(
-      ['agent', 'install', ...place, ...SETTINGS, '--program', './sensor-agent', '--json'],
-      { cwd: project },
-    )
-    assert.equal(jsonOf(installed)['version'], '1.0.0')
-  })
+  test(
+    'a program that is on the machine becomes the first version, with the version that it tells',
+    { skip },
+    async () => {
+      const words = COMPILE.map((word) => word.replace('{version}', '1.0.0').replace('{out}', 'sensor-agent'))
+      assert.equal((await scene.run(words[0] ?? '', words.slice(1), { cwd: project })).code, 0)
+      const place = ['--home', home, '--server', url, '--root', root]
+      const installed = await scene.moultOk(
+        ['agent', 'install', ...place, ...SETTINGS, '--program', './sensor-agent', '--json'],
+        { cwd: project },
+      )
+      assert.equal(jsonOf(installed)['version'], '1.0.0')
+    },
+  )
 
   test('runs, and is replaced by 1.0.1 while it runs', { skip }, async () => {
     const args = [MAIN, 'agent', 'run', '--home', home, '--', './sensor-agent']
@@ -99,12 +103,16 @@ describe('a C agent that knows nothing of updates, under the supervisor', { time
     assert.equal((await scene.moult(['agent', 'check', '--home', home])).code, 0)
   })
 
-  test('the next start goes on with the installed version, not with the program of the command line', { skip }, async () => {
-    const args = [MAIN, 'agent', 'run', '--home', home, '--', './sensor-agent']
-    const again = scene.start(process.execPath, args, { cwd: project })
-    await again.line(/^sensor-agent 1\.0\.3 reading 1$/)
-    again.kill('SIGTERM')
-    assert.equal((await again.ended).code, 0)
-    assert.match(readFileSync(join(home, 'current'), 'utf8'), /^version=1\.0\.3$/m)
-  })
+  test(
+    'the next start goes on with the installed version, not with the program of the command line',
+    { skip },
+    async () => {
+      const args = [MAIN, 'agent', 'run', '--home', home, '--', './sensor-agent']
+      const again = scene.start(process.execPath, args, { cwd: project })
+      await again.line(/^sensor-agent 1\.0\.3 reading 1$/)
+      again.kill('SIGTERM')
+      assert.equal((await again.ended).code, 0)
+      assert.match(readFileSync(join(home, 'current'), 'utf8'), /^version=1\.0\.3$/m)
+    },
+  )
 })

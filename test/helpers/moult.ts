@@ -3,7 +3,16 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -183,7 +192,12 @@ export class Scene {
   /** Each command leads a group of its own, so that its children end with it. */
   #spawn(command: string, args: readonly string[], { cwd = this.root, env = {} }: RunOptions): ChildProcess {
     const stdio = ['ignore', 'pipe', 'pipe'] as const
-    const child = spawn(command, args, { cwd, env: { ...plainEnvironment(), ...env }, detached: true, stdio: [...stdio] })
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...plainEnvironment(), ...env },
+      detached: true,
+      stdio: [...stdio],
+    })
     if (child.pid !== undefined) this.#groups.add(child.pid)
     return child
   }
@@ -201,7 +215,8 @@ export function isAlive(pid: number): boolean {
 
 /** What a user's shell has: nothing of the test runner, of npm's scripts or of another agent. */
 function plainEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(?:NODE_TEST_CONTEXT|NODE_OPTIONS|MOULT_|UPDATE_|npm_(?:package|lifecycle)_|npm_config_local_prefix$)/
+  const foreign =
+    /^(?:NODE_TEST_CONTEXT|NODE_OPTIONS|MOULT_|UPDATE_|npm_(?:package|lifecycle)_|npm_config_local_prefix$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
 }
 

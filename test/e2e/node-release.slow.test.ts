@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+import { platformOf } from '../../manifests/platform.ts'
+import { inspectExecutable } from '../../release/build/inspect-executable.ts'
+import { freePort, jsonOf, readJson, REPOSITORY, Scene, type Started, until } from '../helpers/moult.ts'
+
+// Fetches Node for four platforms (210 MB) into the ordinary cache, and needs 2 GB in the temporary directory.
+
+const PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 'windows-amd64']
+const HOST = platformOf(process.platform, process.arch)
+const QEMU = '/usr/bin/qemu-aarch64-static'
+const SYSROOT = '/usr/aarch64-linux-gnu'
+/** With all four Nodes in the cache; a release must not take minutes. */
+const RELEASE_MAX_MS = 180_000
+
+interface Released {
+  readonly files: readonly { readonly path: string; readonly size: number }[]
+}
+
+describe('a release of the build type node for four platforms', { timeout: 900_000 }, () => {
+  let scene: Scene
+  let project = ''
+  let home = ''
+  let evil = ''
+  let marker = ''
+  let port = 0
+  let agent: Started
+  before(async () => {
+    scene = new Scene('node release')
+    project = scene.folder('heartbeat project')
+    home = scene.path('agent home')
+    marker = scene.path('evil-ran')
+    evil = scene.write('evil.cjs', `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')\n`)
+    port = await freePort()
+    mkdirSync(join(project, 'node_modules'))
+    symlinkSync(REPOSITORY, join(project, 'node_modules', 'moult'), 'dir')
+    for (const name of ['agent.ts', 'outbox.ts']) {
+      cpSync(join(REPOSITORY, 'examples', 'heartbeat-agent', name), join(project, name))
+    }
+    await scene.moultOk(['init', '--name', 'heartbeat-agent', '--type', 'node', '--agent', 'agent.ts'], {
+      cwd: project,
+    })
+  })
+  after(() => scene.close())
+
+  const artifact = (platform: string): string =>
+    join(
+      project,
+      'updates',
+      'bin',
+      '1.0.0',
+      `heartbeat-agent-${platform}${platform.startsWith('windows') ? '.exe' : ''}`,
+    )
+  const health = async (): Promise<{ version: string; heartbeats: number } | undefined> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined)
+    return (await answer?.json().catch(() => undefined)) as { version: string; heartbeats: number } | undefined
+  }
+
+  test('is built, compressed, signed and published within bounds', async (t) => {
+    // The first fills the cache of Nodes, which depends on the network alone.
+    const first = await scene.moult(['release', '1.0.0', '--plan', '--json'], { cwd: project })
+    assert.equal(first.code, 0, first.stderr)
+    const startedMs = Date.now()
+    const { files } = jsonOf<Released>(await scene.moultOk(['release', '1.0.0', '--json'], { cwd: project }))
+    const tookMs = Date.now() - startedMs
+    t.diagnostic(`released in ${tookMs} ms`)
+    for (const { path, size } of files) t.diagnostic(`${path}: ${size} bytes`)
+    assert.ok(tookMs < RELEASE_MAX_MS, `${tookMs} ms`)
+    for (const platform of PLATFORMS) {
+      const whole = statSync(artifact(platform)).size
+      const compressed = statSync(`${artifact(platform)}.br`).size
+      assert.ok(compressed < whole * 0.5, `${platform}: ${compressed} of ${whole} bytes`)
+    }
+  })
+
+  test('holds a program for each platform', async () => {
+    const formats = { linux: 'elf', darwin: 'mach-o', windows: 'pe' } as const
+    for (const platform of PLATFORMS) {
+      const { os, arch, format } = await inspectExecutable(artifact(platform))
+      assert.equal(`${os}-${arch}`, platform)
+      assert.equal(format, formats[os as keyof typeof formats])
+    }
+  })
+
+  test('the program for arm64 tells its version, under qemu', async (t) => {
+    if (!existsSync(QEMU) || !existsSync(SYSROOT)) return t.skip(`${QEMU} or ${SYSROOT} is absent`)
+    const { code, stdout, stderr } = await scene.run(QEMU, ['-L', SYSROOT, artifact('linux-arm64'), '--version'])
+    assert.deepEqual([code, stdout], [0, '1.0.0\n'], stderr)
+  })
+
+  test('NODE_OPTIONS cannot reach inside, though it reaches into plain Node', async (t) => {
+    if (HOST !== 'linux-amd64') return t.skip(`this machine is ${HOST}`)
+    const env = { NODE_OPTIONS: `--require ${JSON.stringify(evil)}` }
+    const { code, stdout, stderr } = await scene.run(artifact('linux-amd64'), ['--version'], { env })
+    assert.deepEqual([code, stdout, stderr], [0, '1.0.0\n', ''])
+    assert.equal(existsSync(marker), false)
+    await scene.run(process.execPath, ['-e', '0'], { env })
+    assert.equal(existsSync(marker), true)
+  })
+
+  test('is installed, runs under the launcher, and updates itself to the next release', async (t) => {
+    if (HOST !== 'linux-amd64') return t.skip(`this machine is ${HOST}`)
+    const { url } = await scene.serve(project)
+    const place = ['--home', home, '--server', url, '--root', join(project, 'trust', '1.root.json')]
+    await scene.moultOk(['agent', 'install', ...place, '--interval', '1s', '--probation', '3s'])
+    agent = scene.supervise(home, {
+      HEARTBEAT_PORT: String(port),
+      HEARTBEAT_INTERVAL_MS: '250',
+      // No Node is needed on the machine of the agent.
+      PATH: '/usr/bin:/bin',
+    })
+    await until('1.0.0 to be healthy', async () => (await health())?.version === '1.0.0')
+
+    // The other platforms would only take time.
+    const config = readJson(join(project, 'moult.config.json'))
+    scene.write('heartbeat project/moult.config.json', JSON.stringify({ ...config, platforms: ['linux-amd64'] }))
+    await scene.moultOk(['release', '1.0.1'], { cwd: project })
+    await agent.line(/^Update found: 1\.0\.1\. Synchronizing from 1\.0\.0/, 60_000)
+    await agent.line(/^heartbeat-agent 1\.0\.1 starts at heartbeat \d+$/, 60_000)
+    await agent.line(/^Confirmed: 1\.0\.1$/, 60_000)
+    assert.equal((await health())?.version, '1.0.1')
+    assert.deepEqual((await scene.status(home)).record, { version: '1.0.1', previous: '1.0.0' })
+
+    const numbers = readFileSync(join(home, 'outbox.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { number: number }).number)
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => index + 1),
+    )
+  })
+})
