@@ -72,6 +72,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
       failure = error
       // Only bytes that turned out wrong make the next source worth a try: the network, the disk or a stop will not.
       if (!isMoultError(error) || !isAboutSource(error)) break
+      await rm(join(home.staging, partialName(source)), { force: true })
       options.emit({ kind: 'download-failed', source: source.encoding ?? 'whole', error })
     }
   }

@@ -47,7 +47,8 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
     return path
   } catch (error) {
     // Wrong bytes are gone at once; what a dead connection left is the start of the next attempt.
-    if (isMoultError(error) && error.exitCode === 23) await rm(path, { force: true })
+    const isUseless = (isMoultError(error) && error.exitCode === 23) || (await file?.stat())?.size === 0
+    if (isUseless) await rm(path, { force: true })
     if (signal.aborted && !isMoultError(error)) throw toNetworkError(signal.reason, url)
     throw toFileError(error, path)
   } finally {

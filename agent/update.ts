@@ -18,7 +18,7 @@ import {
 } from '../manifests/index.ts'
 import { withAgentId } from './agent-id.ts'
 import { downloadArtifact, usableSources } from './download.ts'
-import { replaceFile } from './durable-file.ts'
+import { readSmallFile, replaceFile } from './durable-file.ts'
 import type { AgentEvent } from './events.ts'
 import { programOf } from './receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
@@ -113,7 +113,8 @@ function acceptManifest(
     throw verdict.error
   }
   const digest = sha256(polled.bytes)
-  if (polled.isFresh && state.cached?.sha256 !== digest) replaceFile(home.manifest, polled.bytes)
+  // Compared with the file, not with what the state says of it: a damaged copy comes back whole.
+  if (polled.isFresh && readSmallFile(home.manifest)?.equals(polled.bytes) !== true) replaceFile(home.manifest, polled.bytes)
   const cached = { sha256: digest, url: settings.url.href, ...(polled.etag === undefined ? {} : { etag: polled.etag }) }
   // A signed date raises the time floor only as far as the clock agrees: one dated in the future by a broken or stolen
   // key would else make every later statement look expired.

@@ -6,8 +6,10 @@ import { Command } from 'commander'
 
 import { registerAgentCommands } from './agent.ts'
 import { registerInit } from './init.ts'
+import { registerKeysCommands } from './keys.ts'
 import { packageVersion } from './package-version.ts'
 import { registerRelease } from './release.ts'
+import { registerRolloutCommands } from './rollout.ts'
 import { runProgram } from './run-program.ts'
 import { registerServe } from './serve.ts'
 import { registerVerify } from './verify.ts'
@@ -20,7 +22,9 @@ const program = new Command('moult')
 
 registerInit(program)
 registerRelease(program)
+registerRolloutCommands(program)
 registerVerify(program)
+registerKeysCommands(program)
 registerServe(program)
 registerAgentCommands(program)
 

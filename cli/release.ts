@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 
 import { MoultError } from '../manifests/errors.ts'
-import type { ReleaseResult } from '../release/index.ts'
-import { formatSize, printResult } from './print-result.ts'
+import { describeRelease } from './describe-release.ts'
+import { parsePercent } from './parse-percent.ts'
+import { askPassphrase, PASSPHRASE_OPTION } from './passphrase.ts'
+import { printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
 import { runCommand } from './run-command.ts'
 import { takeEnvironment } from './take-environment.ts'
@@ -21,6 +23,8 @@ interface Options {
   rollbackFloor?: string
   containerImage?: string
   baseUrl?: string
+  rollout?: boolean
+  passphraseFile?: string
   plan?: boolean
   json?: boolean
 }
@@ -41,7 +45,9 @@ export function registerRelease(program: Command): void {
     .option('--rollback-floor <version>', 'once this release has run, nothing below is installed again')
     .option('--container-image <reference>', 'the image with this version, for agents that only signal')
     .option('--base-url <url>', 'write absolute URLs, which the simplest clients need')
+    .option('--no-rollout', 'all but the manifest, with the release key alone; `moult rollout set` offers it')
     .option('--config <file>', 'default: moult.config.json')
+    .option(...PASSPHRASE_OPTION)
     .option('--plan', 'build, and say what would be published; publishes nothing')
     .option('--json', 'print one JSON object')
     .action((version: string | undefined, options: Options) =>
@@ -53,16 +59,18 @@ async function runRelease(version: string | undefined, options: Options, signal:
   if (version !== undefined && options.next === true) {
     throw new MoultError('ERR_USAGE_INVALID', `--next: expected no version beside it, got ${version}`)
   }
-  const { notes, notesFile, percent, ...rest } = options
+  const { notes, notesFile, percent, passphraseFile, ...rest } = options
   const changelog = notes ?? (notesFile === undefined ? undefined : await readNotes(notesFile))
   const env = takeEnvironment()
   const { release } = await import('../release/index.ts')
   const progress = showProgress()
   try {
-    const share = percent === undefined ? undefined : Number(percent.replace(/%$/, '') || Number.NaN)
-    const result = await release({ ...rest, version, changelog, percent: share }, { on: progress.on, signal, env })
+    const result = await release(
+      { ...rest, version, changelog, percent: parsePercent(percent) },
+      { on: progress.on, signal, env, passphrase: (path) => askPassphrase(path, { passphraseFile, env, signal }) },
+    )
     progress.end()
-    printResult(options.json, result, describe(result))
+    printResult(options.json, result, describeRelease(result))
   } finally {
     progress.end()
   }
@@ -77,29 +85,4 @@ async function readNotes(file: string): Promise<string> {
       cause,
     })
   }
-}
-
-function describe({ kind, name, version, channel, target, rollout, files }: ReleaseResult): string[] {
-  const what = `${name} ${version} on ${channel}`
-  const heading = {
-    published: `Published ${what} to ${target}`,
-    planned: `Plan for ${what} to ${target}: built, and nothing published`,
-    unchanged: `Already live: ${what} in ${target}; its rollout was left as it is`,
-  }[kind]
-  const width = Math.max(...files.map(({ path }) => path.length))
-  return [
-    heading,
-    ...files.map(
-      ({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`,
-    ),
-    ...(rollout === undefined
-      ? []
-      : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
-  ]
-}
-
-function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {
-  return stages.length === 1
-    ? `${stages[0]?.percent} % at once`
-    : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
 }

@@ -1,7 +1,9 @@
 import { decodeBase64, SEED_BYTES } from '../manifests/index.ts'
 
+export const PASSPHRASE_VARIABLE = 'MOULT_PASSPHRASE'
+
 /**
- * A copy of the environment for the release, after which this process's own has no private key: bundlers and other
+ * A copy of the environment for the release, after which this process's own has no private key or passphrase: bundlers and other
  * helpers are started with what is left. A seed is known by its form, because the configuration may name any variable.
  */
 export function takeEnvironment(): NodeJS.ProcessEnv {
@@ -9,5 +11,6 @@ export function takeEnvironment(): NodeJS.ProcessEnv {
   for (const [name, value] of Object.entries(copy)) {
     if (value !== undefined && decodeBase64(value.trim(), SEED_BYTES) !== undefined) delete process.env[name]
   }
+  delete process.env[PASSPHRASE_VARIABLE]
   return copy
 }

@@ -4,7 +4,7 @@
 import { parseDate } from './dates.ts'
 import { MoultError } from './errors.ts'
 import { decodePublicKey, HEX_SHA256, type KeyId, keyIdOf } from './keys.ts'
-import { KEYS_MAX, ROOTS_PER_POLL_MAX } from './limits.ts'
+import { KEYS_MAX, MANIFEST_MAX_BYTES, ROOTS_PER_POLL_MAX } from './limits.ts'
 import { array, integer, object, oneOf, record, type ShapeOf, string } from './shape.ts'
 import { assertSigned, checkShape, dateShape, hashShape, nameShape, type SigningRole } from './statement.ts'
 import type { JsonObject, JsonValue } from './strict-json.ts'
@@ -23,7 +23,7 @@ const rootShape = object(
     name: nameShape,
     version: integer({ min: 1 }),
     expires: dateShape,
-    keys: record(HEX_SHA256, object({ type: oneOf('ed25519'), public: string({ max: 64 }) }, { open: true }), {
+    keys: record(HEX_SHA256, object({ type: oneOf('ed25519'), public: string({ max: MANIFEST_MAX_BYTES }) }, { open: true }), {
       min: 1,
       max: KEYS_MAX,
     }),

@@ -112,7 +112,7 @@ function readManifest(document: JsonObject): Manifest {
 }
 
 function readRootChain(document: JsonObject): readonly JsonValue[] {
-  const chain = document['trust'] ?? []
+  const chain = document['trust'] === undefined ? [] : document['trust']
   if (!Array.isArray(chain)) throw new MoultError('ERR_MANIFEST_SCHEMA', 'trust: expected an array')
   return chain
 }

@@ -8,6 +8,8 @@ import {
   ROLLOUT_LIFETIME_MAX_MS,
   shape,
 } from '../manifests/index.ts'
+import { either, pathShape } from './config-shapes.ts'
+import { signersShape } from './signers/signer-config.ts'
 import { parseStages } from './stages.ts'
 
 const { array, boolean, described, integer, object, oneOf, optional, parsed, ShapeMismatch, string, tagged } = shape
@@ -18,21 +20,8 @@ export const DEFAULT_PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 
 /** Folders of the published layout: a channel of this name would put its manifest among the immutable files. */
 const RESERVED_CHANNELS = ['bin', 'releases', 'trust']
 
-const path = string({ pattern: /^[^\0]+$/, max: 1024, says: 'a path' })
+const path = pathShape
 const platform = string({ pattern: PLATFORM_PATTERN, says: 'a platform such as linux-amd64' })
-const variableName = string({
-  pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
-  max: 128,
-  says: 'the name of an environment variable',
-})
-
-function either<A, B>(text: shape.Shape<A>, other: shape.Shape<B>): shape.Shape<A | B> {
-  return {
-    check: (value, at) => (typeof value === 'string' ? text.check(value, at) : other.check(value, at)),
-    schema: { oneOf: [text.schema, other.schema] },
-  }
-}
-
 export const channelShape: shape.Shape<string> = {
   check(value, at) {
     const channel = nameShape.check(value, at)
@@ -88,11 +77,6 @@ const publish = object({
   url: optional(described('Where the directory is served: a release is read back through it.', httpUrl)),
 })
 
-const signer = described(
-  'A key file, or {"env": NAME} for a variable that holds a seed in base64.',
-  either(path, object({ env: variableName })),
-)
-
 const lifetime = parsed((text) => {
   const timeMs = parseDuration(text)
   return timeMs !== undefined && timeMs > 0 && timeMs <= ROLLOUT_LIFETIME_MAX_MS ? text : undefined
@@ -132,7 +116,7 @@ export const configShape = object({
   keys: optional(
     described(
       'Who signs what; default: the variable MOULT_KEY where it is set, else keys/moult.key.',
-      object({ release: optional(signer), rollout: optional(signer) }),
+      object({ release: optional(signersShape), rollout: optional(signersShape) }),
     ),
   ),
   rollout: optional(rollout),
@@ -140,5 +124,4 @@ export const configShape = object({
 
 export type Config = shape.ShapeOf<typeof configShape>
 export type BuildConfig = Config['build']
-export type SignerConfig = shape.ShapeOf<typeof signer>
 export type VersionSource = shape.ShapeOf<typeof versionSource>

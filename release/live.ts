@@ -19,6 +19,8 @@ export interface Live {
   /** Of the file's bytes: the condition for replacing it, and `previous` of the next. */
   readonly sha256: string
   readonly manifest: Verified<Manifest>
+  /** The newest root that an agent knows after it has seen this manifest. */
+  readonly root: Root
 }
 
 /**
@@ -30,7 +32,8 @@ export async function readLive(publisher: Publisher, pinned: Root, channel: stri
   const bytes = await publisher.read(path, MANIFEST_MAX_BYTES)
   if (bytes === undefined) return undefined
   const verdict = verifyManifest(bytes, { root: pinned, channel, floor: NO_FLOOR }, issuedMs(bytes) ?? 0)
-  if (verdict.kind === 'accepted') return { bytes, sha256: sha256(bytes), manifest: verdict.manifest }
+  if (verdict.kind === 'accepted')
+    return { bytes, sha256: sha256(bytes), manifest: verdict.manifest, root: verdict.trust.root }
   throw new MoultError('ERR_PUBLISH_FAILED', `the live manifest does not verify (${verdict.error.message}): ${path}`, {
     hint: `Is ${publisher.target} the right place, and is the root of this project the one that its agents pin?`,
     details: { path, reason: verdict.error.toJSON() },

@@ -17,8 +17,7 @@ import { type Config, DEFAULT_PLATFORMS } from './config.ts'
 import { openDirectory } from './publishers/directory.ts'
 import type { Publisher } from './publishers/publisher.ts'
 import { readConfig } from './read-config.ts'
-import { openSigner } from './signers/open-signer.ts'
-import type { Signer } from './signers/signer.ts'
+import { type OnlineRole, openSigners, type RoleSigners } from './signers/open-signers.ts'
 import type { Surroundings } from './surroundings.ts'
 
 export const DEFAULT_ROOT_FILE = 'trust/1.root.json'
@@ -32,19 +31,24 @@ export interface Project {
   readonly platforms: readonly Platform[]
   /** The root that agents pin, then its successors. */
   readonly roots: readonly [Root, ...Root[]]
-  readonly signers: { readonly release: readonly Signer[]; readonly rollout: readonly Signer[] }
+  /** Enough of each role that was asked for; none of the others. */
+  readonly signers: RoleSigners
   readonly publisher: Publisher
 }
 
-/** @throws MoultError ERR_CONFIG_* or ERR_TRUST_ROOT */
-export async function openProject(configFile: string | undefined, around: Surroundings): Promise<Project> {
+/**
+ * @param roles whose keys the job needs; the others may be elsewhere
+ * @throws MoultError ERR_CONFIG_* or ERR_TRUST_ROOT
+ */
+export async function openProject(
+  configFile: string | undefined,
+  around: Surroundings,
+  roles: readonly OnlineRole[] = ['release', 'rollout'],
+): Promise<Project> {
   const { config, dir } = await readConfig(configFile)
   const roots = await readRoots(resolve(dir, config.root ?? DEFAULT_ROOT_FILE), config.name)
   const root = roots.at(-1) ?? roots[0]
-  const signers = {
-    release: [await openSignerOf('release', config, dir, root, around)],
-    rollout: [await openSignerOf('rollout', config, dir, root, around)],
-  }
+  const signers = await openSigners(roles, config, dir, root, around)
   const publisher = openDirectory(resolve(dir, config.publish?.path ?? DEFAULT_PUBLISH_PATH), around.now)
   return {
     config,
@@ -55,6 +59,10 @@ export async function openProject(configFile: string | undefined, around: Surrou
     signers,
     publisher,
   }
+}
+
+export function newestRoot({ roots }: Pick<Project, 'roots'>): Root {
+  return roots.at(-1) ?? roots[0]
 }
 
 /** The pinned root and what follows it in `<n>.root.json` beside it. */
@@ -97,19 +105,4 @@ async function readRootFile(file: string): Promise<Root> {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new MoultError('ERR_TRUST_ROOT', `${reason}: ${basename(file)}`, { details: { file }, cause })
   }
-}
-
-async function openSignerOf(
-  role: 'release' | 'rollout',
-  config: Config,
-  dir: string,
-  root: Root,
-  around: Surroundings,
-): Promise<Signer> {
-  const signer = await openSigner(config.keys?.[role], dir, around.env)
-  if (root.roles[role].keys.has(signer.keyId)) return signer
-  throw new MoultError('ERR_CONFIG_KEY', `not a key of the role ${role} in root ${root.version}: ${signer.keyId}`, {
-    hint: 'Agents would refuse what it signs. Name another key in `keys`, or unset MOULT_KEY.',
-    details: { role, key: signer.keyId, root: root.version, keys: [...root.roles[role].keys.keys()] },
-  })
 }

@@ -8,6 +8,7 @@ import { manifestPath, pathOf, releasePath, rootPath } from './layout.ts'
 import type { Live } from './live.ts'
 import type { Project } from './open-project.ts'
 import type { PublishFile } from './publishers/publisher.ts'
+import type { Released } from './released.ts'
 import type { SettledRelease } from './settle-release.ts'
 import type { StagedFile } from './stage-artifacts.ts'
 
@@ -21,18 +22,21 @@ export interface PublishPlan {
   readonly artifacts: readonly (PlannedFile & { readonly source?: PublishFile['source'] })[]
   /** Release and roots: immutable. */
   readonly documents: readonly (PlannedFile & { readonly bytes: Uint8Array })[]
-  /** Undefined when the version is live already. */
+  /** Undefined when the live manifest stays: the version is live already, or nobody is to get it yet. */
   readonly manifest?: Digest & {
     readonly path: string
     readonly bytes: Uint8Array
     /** Hash of the manifest that this one replaces. */
     readonly replaces: string | undefined
   }
+  /** The release, when no manifest offers it yet. */
+  readonly prepared?: Released
 }
 
 export interface PlanInput {
   readonly release: SettledRelease
-  readonly rollout: JsonObject
+  /** Undefined: the live manifest stays. */
+  readonly rollout: JsonObject | undefined
   readonly artifacts: readonly CompressedArtifact[]
   readonly live: Live | undefined
   readonly channel: string
@@ -41,11 +45,10 @@ export interface PlanInput {
 
 /** @throws MoultError ERR_PUBLISH_EXISTS or ERR_PUBLISH_FAILED */
 export async function planPublish(input: PlanInput, project: Project): Promise<PublishPlan> {
-  const { release, live, channel } = input
+  const { release, rollout, live, channel } = input
   const documents = [{ path: releasePath(release.release.version), bytes: release.bytes }]
   for (const root of project.roots)
     documents.push({ path: rootPath(root.version), bytes: documentBytes(root.document) })
-  const bytes = documentBytes({ ...release.document, rollout: input.rollout, ...trustOf(project) })
   return {
     artifacts: await planArtifacts(input, project),
     documents: await Promise.all(
@@ -54,10 +57,20 @@ export async function planPublish(input: PlanInput, project: Project): Promise<P
         bytes: content,
       })),
     ),
-    ...(release.isLive
-      ? {}
-      : { manifest: { path: manifestPath(channel), bytes, ...digestOf(bytes), replaces: live?.sha256 } }),
+    ...(rollout === undefined ? {} : { manifest: planManifest(release, rollout, live, channel, project) }),
+    ...(rollout === undefined && !release.isLive ? { prepared: release } : {}),
   }
+}
+
+function planManifest(
+  { document }: SettledRelease,
+  rollout: JsonObject,
+  live: Live | undefined,
+  channel: string,
+  project: Project,
+): NonNullable<PublishPlan['manifest']> {
+  const bytes = documentBytes({ ...document, rollout, ...trustOf(project) })
+  return { path: manifestPath(channel), bytes, ...digestOf(bytes), replaces: live?.sha256 }
 }
 
 async function planArtifacts(
@@ -77,7 +90,7 @@ async function planArtifacts(
         project,
       )
       const source = staged.get(wanted.sha256)
-      if (planned.action === 'write' && source === undefined) throw lost(planned.path)
+      if (planned.action === 'write' && source === undefined) throw lost(planned.path, artifacts.length > 0)
       files.push({ ...planned, ...(source === undefined ? {} : { source: { file: source.path } }) })
     }
   }
@@ -98,9 +111,12 @@ function ownPath({ url }: Pick<Download, 'url'>, channel: string, baseUrl: strin
   })
 }
 
-function lost(path: string): MoultError {
-  return new MoultError('ERR_PUBLISH_FAILED', `missing or damaged, and this build gives other bytes: ${path}`, {
-    hint: 'Release under a new version.',
+function lost(path: string, isBuilt: boolean): MoultError {
+  const reason = isBuilt ? 'missing or damaged, and this build gives other bytes' : 'missing or damaged'
+  return new MoultError('ERR_PUBLISH_FAILED', `${reason}: ${path}`, {
+    hint: isBuilt
+      ? 'Release under a new version.'
+      : 'Run `moult release --no-rollout` for this version again, where the release key is.',
     details: { path },
   })
 }

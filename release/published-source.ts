@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 
-import { MoultError } from '../manifests/index.ts'
+import { MANIFEST_MAX_BYTES, MoultError } from '../manifests/index.ts'
 import { openHttp } from './open-http.ts'
 
 export interface PublishedSource {
@@ -62,4 +62,17 @@ async function* readFileOf(dir: string, path: string, signal: AbortSignal): Asyn
       ...(missing ? { hint: 'Is this the folder that `moult release` publishes to, and the right channel?' } : {}),
     })
   }
+}
+
+/** A whole document, of at most the size of a manifest. @throws MoultError ERR_NETWORK_* or ERR_MANIFEST_TOO_LARGE */
+export async function readSmall(source: PublishedSource, url: URL, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of await source.open(url, signal)) {
+    size += chunk.length
+    if (size > MANIFEST_MAX_BYTES)
+      throw new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${url.pathname}`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

@@ -6,6 +6,7 @@ import type { Project } from './open-project.ts'
 import type { PublishPlan } from './plan-publish.ts'
 import type { Surroundings } from './surroundings.ts'
 import { verifyPublished } from './verify-published.ts'
+import { verifyRelease } from './verify-release.ts'
 
 export interface ReadBackTarget {
   readonly channel: string
@@ -58,6 +59,7 @@ async function verifyUntilFresh(
   const options = { place: url ?? project.publisher.target, root: project.roots[0], channel, baseUrl }
   for (let attempt = 1; ; attempt++) {
     try {
+      if (plan.prepared !== undefined) return await verifyRelease(plan.prepared, options, project, around)
       const { manifest } = await verifyPublished(options, around)
       if (manifest === expected) return
       throw new MoultError('ERR_NETWORK_STATUS', 'still the manifest before this one: the public URL', {

@@ -10,7 +10,7 @@ import type { VersionChoice } from './choose-version.ts'
 import { channelShape, type Config } from './config.ts'
 import { DEFAULT_CHANNEL } from './layout.ts'
 import type { ReleaseNotes } from './release-document.ts'
-import { DEFAULT_EXPIRES, type RolloutTerms } from './rollout-statement.ts'
+import { DEFAULT_EXPIRES } from './rollout-statement.ts'
 import { parseStages, type StageOffset } from './stages.ts'
 
 /** What the caller of a release decides. Everything left out comes from the configuration. */
@@ -25,11 +25,17 @@ export interface ReleaseOptions extends VersionChoice, ReleaseNotes {
   /** How long the rollout statement is good, e.g. `90d`. */
   readonly expires?: string | undefined
   readonly baseUrl?: string | undefined
+  /** False: publish the release and no manifest, so that only the release key is needed and nobody gets it yet. */
+  readonly rollout?: boolean | undefined
   /** Do everything but publish. */
   readonly plan?: boolean | undefined
 }
 
-export interface ReleaseTerms extends RolloutTerms, ReleaseNotes {
+export interface ReleaseTerms extends ReleaseNotes {
+  readonly channel: string
+  readonly stages: readonly StageOffset[]
+  /** A duration such as `90d`. */
+  readonly expires: string
   readonly baseUrl: string | undefined
 }
 

@@ -1,21 +1,23 @@
 import type { JsonObject, Stage } from '../manifests/index.ts'
+import type { Delivery, DeliveryTarget } from './deliver.ts'
 import { manifestPath } from './layout.ts'
 import type { Project } from './open-project.ts'
 import type { PlannedFile, PublishPlan } from './plan-publish.ts'
-import type { ReleaseTerms } from './release-options.ts'
-import type { SettledRelease } from './settle-release.ts'
 
 /** Plain data, as `--json` prints it. */
 export interface ReleaseResult {
-  /** `unchanged`: this version is live already with these bytes; its rollout was left as it is. */
-  readonly kind: 'published' | 'planned' | 'unchanged'
+  /**
+   * `unchanged`: this version is live already with these bytes; its rollout was left as it is. `prepared`: everything
+   * is there but the manifest, so nobody gets it yet.
+   */
+  readonly kind: 'published' | 'planned' | 'unchanged' | 'prepared'
   readonly name: string
   readonly version: string
   readonly channel: string
   /** Where it was published. */
   readonly target: string
   readonly manifest: string
-  /** Of the new rollout statement; absent when unchanged. */
+  /** Of the new rollout statement; absent when there is none. */
   readonly rollout?: {
     readonly sequence: number
     readonly stages: readonly Stage[]
@@ -28,11 +30,9 @@ export interface ReleaseResult {
 
 export function resultOf(
   plan: PublishPlan,
-  settled: SettledRelease,
-  rollout: JsonObject,
-  terms: ReleaseTerms,
+  { release: settled, rollout }: Delivery,
+  { channel, isPlan }: DeliveryTarget,
   { name, publisher }: Project,
-  isPlan: boolean,
 ): ReleaseResult {
   const files = [...plan.artifacts, ...plan.documents].map(({ path, size, sha256, action }) => ({
     path,
@@ -43,15 +43,20 @@ export function resultOf(
   const { manifest } = plan
   if (manifest !== undefined)
     files.push({ path: manifest.path, size: manifest.size, sha256: manifest.sha256, action: 'write' })
-  const { sequence, stages, issued, expires } = rollout as unknown as Required<ReleaseResult>['rollout']
+  const done = manifest !== undefined ? 'published' : settled.isLive ? 'unchanged' : 'prepared'
   return {
-    kind: isPlan ? 'planned' : settled.isLive ? 'unchanged' : 'published',
+    kind: isPlan ? 'planned' : done,
     name,
     version: settled.release.version,
-    channel: terms.channel,
+    channel,
     target: publisher.target,
-    manifest: manifestPath(terms.channel),
-    ...(manifest === undefined ? {} : { rollout: { sequence, stages, issued, expires } }),
+    manifest: manifestPath(channel),
+    ...(rollout === undefined ? {} : { rollout: rolloutFacts(rollout) }),
     files,
   }
+}
+
+function rolloutFacts(rollout: JsonObject): NonNullable<ReleaseResult['rollout']> {
+  const { sequence, stages, issued, expires } = rollout as unknown as NonNullable<ReleaseResult['rollout']>
+  return { sequence, stages, issued, expires }
 }

@@ -1,36 +1,37 @@
-// config -> build -> pack -> hash -> release document -> sign -> plan -> publish -> read back
+// config -> build -> pack -> hash -> deliver (release document -> sign -> plan -> publish -> read back)
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { assertClock } from './assert-clock.ts'
 import { assertReleasable } from './assert-releasable.ts'
-import { assertVerifies } from './assert-verifies.ts'
 import { buildArtifacts } from './build/build-artifacts.ts'
 import { chooseVersion } from './choose-version.ts'
 import { compressArtifacts } from './compress-artifacts.ts'
+import { deliver } from './deliver.ts'
 import { readLive } from './live.ts'
 import { openProject } from './open-project.ts'
-import { planPublish } from './plan-publish.ts'
-import { publish } from './publish.ts'
-import { readBack } from './read-back.ts'
 import { makeRelease } from './release-document.ts'
 import { type ReleaseOptions, termsOf } from './release-options.ts'
-import { type ReleaseResult, resultOf } from './release-result.ts'
+import type { ReleaseResult } from './release-result.ts'
 import { makeRollout } from './rollout-statement.ts'
 import { settleRelease } from './settle-release.ts'
 import { smokeTest } from './smoke-test.ts'
 import { stageArtifacts } from './stage-artifacts.ts'
+import { datedStages } from './stages.ts'
 import { type ReleaseDeps, surroundingsOf } from './surroundings.ts'
 
 /**
- * Builds, signs and publishes one version. With `plan` everything happens but the publishing: builds run, and nothing
+ * Builds, signs and publishes one version. Without `rollout` all but the manifest: `setRollout` finishes that, on a
+ * machine that has the rollout key and need not have the release key. With `plan` everything happens but the publishing: builds run, and nothing
  * in the published place changes.
  * @throws MoultError with the code of the step that failed
  */
 export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = {}): Promise<ReleaseResult> {
   const around = surroundingsOf(deps)
-  const project = await openProject(options.config, around)
+  const project = await openProject(options.config, around, options.rollout === false ? ['release'] : undefined)
+  await assertClock(project, around)
   const terms = termsOf(options, project.config)
   const liveBefore = await readLive(project.publisher, project.roots[0], terms.channel)
   const version = await chooseVersion(options, liveBefore?.manifest.release.version, project, around)
@@ -43,25 +44,14 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
     await smokeTest(staged, project, version, around)
     const artifacts = await compressArtifacts(staged, project, around)
 
-    const unlock = options.plan === true ? async () => {} : await project.publisher.lock()
-    try {
-      // Another release may have gone live while this one was built.
-      const live = await readLive(project.publisher, project.roots[0], terms.channel)
-      const now = around.now()
-      assertReleasable(version, live, now)
+    return await deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {
       const fresh = await makeRelease(artifacts, { ...terms, version }, project, now)
       const settled = await settleRelease(fresh, artifacts, live, project, around)
-      const rollout = await makeRollout(settled.document, terms, live, project, now)
-      const plan = await planPublish({ ...terms, release: settled, rollout, artifacts, live }, project)
-      assertVerifies(plan, terms.channel, live, project, now)
-      if (options.plan !== true) {
-        await publish(plan, project, around)
-        await readBack(plan, terms, live, project, around)
-      }
-      return resultOf(plan, settled, rollout, terms, project, options.plan === true)
-    } finally {
-      await unlock()
-    }
+      const rolloutTerms = { ...terms, stages: datedStages(terms.stages, now) }
+      const isOffered = options.rollout !== false && !settled.isLive
+      const rollout = isOffered ? await makeRollout(settled.document, rolloutTerms, live, project, now) : undefined
+      return { release: settled, rollout, artifacts }
+    })
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

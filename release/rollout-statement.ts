@@ -5,20 +5,23 @@ import {
   RELEASE_UNSIGNED,
   ROLLOUT_FORMAT,
   ROLLOUT_UNSIGNED,
+  type Stage,
   statementDigest,
 } from '../manifests/index.ts'
 import type { Live } from './live.ts'
-import type { Project } from './open-project.ts'
+import { nextSequence } from './next-sequence.ts'
+import { newestRoot, type Project } from './open-project.ts'
 import { signDocument } from './sign.ts'
-import { datedStages, type StageOffset } from './stages.ts'
 
 export const DEFAULT_EXPIRES = '90d'
 
 export interface RolloutTerms {
   readonly channel: string
-  readonly stages: readonly StageOffset[]
+  readonly stages: readonly Stage[]
   /** A duration such as `90d`. */
   readonly expires: string
+  /** A statement before this one, whose other members stay. */
+  readonly base?: JsonObject
 }
 
 /** The rollout statement, signed by the rollout role: who may have this release, and until when that is good. */
@@ -29,15 +32,17 @@ export async function makeRollout(
   project: Project,
   now: number,
 ): Promise<JsonObject> {
+  const { signatures: _, ...base } = terms.base ?? {}
   const document = {
+    ...base,
     format: ROLLOUT_FORMAT,
     name: project.name,
     channel: terms.channel,
     release: statementDigest(release, RELEASE_UNSIGNED),
-    sequence: (live?.manifest.rollout.sequence ?? 0) + 1,
+    sequence: nextSequence(live, newestRoot(project), now),
     issued: formatDate(now),
     expires: formatDate(now + (parseDuration(terms.expires) ?? 0)),
-    stages: datedStages(terms.stages, now),
+    stages: terms.stages,
     ...(live === undefined ? {} : { previous: live.sha256 }),
   }
   return signDocument(document as unknown as JsonObject, ROLLOUT_UNSIGNED, project.signers.rollout)

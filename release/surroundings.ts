@@ -13,6 +13,8 @@ export interface ReleaseDeps {
   readonly signal?: AbortSignal
   /** Default: the environment of this process. */
   readonly env?: Environment
+  /** Asks for the passphrase of an encrypted key file; default: the variable MOULT_PASSPHRASE of `env`. */
+  readonly passphrase?: (path: string) => Promise<string>
 }
 
 export interface Surroundings {
@@ -20,6 +22,7 @@ export interface Surroundings {
   readonly on: (event: ReleaseEvent) => void
   readonly signal: AbortSignal
   readonly env: Environment
+  readonly passphrase?: (path: string) => Promise<string>
 }
 
 export function surroundingsOf(deps: ReleaseDeps): Surroundings {
@@ -28,6 +31,7 @@ export function surroundingsOf(deps: ReleaseDeps): Surroundings {
     on: deps.on ?? (() => {}),
     signal: deps.signal ?? new AbortController().signal,
     env: deps.env ?? process.env,
+    ...(deps.passphrase === undefined ? {} : { passphrase: deps.passphrase }),
   }
 }
 

@@ -3,15 +3,39 @@ import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress } from 'node:zlib'
 
-import { type Binary, type Download, isMoultError, MoultError, type Platform } from '../manifests/index.ts'
+import {
+  type Binary,
+  type Download,
+  isMoultError,
+  MoultError,
+  type Platform,
+  type Release,
+} from '../manifests/index.ts'
 import type { Digest } from './durable-files.ts'
+import { mapBounded } from './map-bounded.ts'
 import type { PublishedSource } from './published-source.ts'
+import { step, type Surroundings } from './surroundings.ts'
 
 export interface VerifiedFile extends Digest {
   readonly platform: Platform
   readonly url: string
   /** Present for a download that is not the artifact itself. */
   readonly encoding?: string
+}
+
+const DOWNLOADS_AT_ONCE = 4
+
+/** Fetches and checks every artifact of a release. */
+export async function verifyBinaries(
+  source: PublishedSource,
+  manifestUrl: URL,
+  { binaries }: Release,
+  around: Surroundings,
+): Promise<VerifiedFile[]> {
+  const files = await mapBounded(Object.entries(binaries), DOWNLOADS_AT_ONCE, around, ([platform, binary], inner) =>
+    step(inner, 'read back', platform, () => verifyBinary(source, manifestUrl, platform, binary, inner.signal)),
+  )
+  return files.flat()
 }
 
 /** Fetches the artifact and each of its downloads, and unpacks those. @throws MoultError ERR_NETWORK_* or ERR_BYTES_* */

@@ -4,7 +4,6 @@ import {
   canonicalJson,
   type JsonObject,
   type Manifest,
-  MANIFEST_MAX_BYTES,
   MoultError,
   NO_FLOOR,
   parseStrictJson,
@@ -16,10 +15,9 @@ import {
   verifyManifest,
 } from '../manifests/index.ts'
 import { DEFAULT_CHANNEL, manifestPath, releasePath, rootPath } from './layout.ts'
-import { mapBounded } from './map-bounded.ts'
-import { openPublished, type PublishedSource } from './published-source.ts'
+import { openPublished, type PublishedSource, readSmall } from './published-source.ts'
 import { type ReleaseDeps, step, type Surroundings, surroundingsOf } from './surroundings.ts'
-import { verifyBinary, type VerifiedFile } from './verify-binary.ts'
+import { verifyBinaries, type VerifiedFile } from './verify-binary.ts'
 
 export interface VerifyOptions {
   /** A folder, or an http(s) URL. */
@@ -42,24 +40,21 @@ export interface VerifyResult {
   readonly files: readonly VerifiedFile[]
 }
 
-const DOWNLOADS_AT_ONCE = 4
-
 /** @throws MoultError ERR_NETWORK_*, ERR_MANIFEST_*, ERR_TRUST_* or ERR_BYTES_*: the first fault found */
 export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps = {}): Promise<VerifyResult> {
   const around = surroundingsOf(deps)
   const { place, root, channel = DEFAULT_CHANNEL, baseUrl } = options
   const source = openPublished(place, baseUrl)
   const manifestUrl = source.locate(manifestPath(channel))
-  const bytes = await step(around, 'read back', manifestPath(channel), () => readSmall(source, manifestUrl, around))
+  const bytes = await step(around, 'read back', manifestPath(channel), () =>
+    readSmall(source, manifestUrl, around.signal),
+  )
   const verdict = verifyManifest(bytes, { root, channel, floor: NO_FLOOR }, around.now())
   if (verdict.kind === 'refused') throw verdict.error
 
   const { manifest } = verdict
   await verifyDocuments(source, manifest, root, around)
-  const binaries = Object.entries(manifest.release.binaries)
-  const files = await mapBounded(binaries, DOWNLOADS_AT_ONCE, around, ([platform, binary], inner) =>
-    step(inner, 'read back', platform, () => verifyBinary(source, manifestUrl, platform, binary, inner.signal)),
-  )
+  const files = await verifyBinaries(source, manifestUrl, manifest.release, around)
   const { release, rollout } = manifest
   return {
     name: release.name,
@@ -68,7 +63,7 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
     sequence: rollout.sequence,
     expires: rollout.expires,
     manifest: sha256(bytes),
-    files: files.flat(),
+    files,
   }
 }
 
@@ -80,27 +75,15 @@ async function verifyDocuments(
   around: Surroundings,
 ): Promise<void> {
   const path = releasePath(manifest.release.version)
-  const release = parseStrictJson(await readSmall(source, source.locate(path), around)) as JsonObject
+  const release = parseStrictJson(await readSmall(source, source.locate(path), around.signal)) as JsonObject
   if (statementDigest(release, RELEASE_UNSIGNED) !== manifest.releaseDigest) {
     throw new MoultError('ERR_TRUST_BINDING', `not the release that the manifest offers: ${path}`, {
       details: { path },
     })
   }
   const rootFile = rootPath(root.version)
-  const published = canonicalJson(parseStrictJson(await readSmall(source, source.locate(rootFile), around)))
+  const published = canonicalJson(parseStrictJson(await readSmall(source, source.locate(rootFile), around.signal)))
   if (sha256(published) !== sha256(canonicalJson(root.document))) {
     throw new MoultError('ERR_TRUST_ROOT', `not the pinned root: ${rootFile}`, { details: { path: rootFile } })
   }
-}
-
-async function readSmall(source: PublishedSource, url: URL, { signal }: Surroundings): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of await source.open(url, signal)) {
-    size += chunk.length
-    if (size > MANIFEST_MAX_BYTES)
-      throw new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: ${url.pathname}`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

@@ -8,6 +8,8 @@ export interface ServiceOptions {
   /** Absolute path of the home directory. */
   readonly home: string
   readonly user?: string | undefined
+  /** Words that run the supervisor of an agent which knows nothing of updates; the launcher when absent. */
+  readonly supervisor?: readonly string[] | undefined
   readonly args: readonly string[]
 }
 
@@ -29,8 +31,13 @@ export function serviceFile(kind: ServiceKind, options: ServiceOptions): Service
   }
 }
 
-function systemdUnit({ name, home, user, args }: ServiceOptions): string {
-  const command = [`${home}/launch`, ...args].map(systemdWord).join(' ')
+function commandOf({ home, supervisor = [`${home}/launch`], args }: ServiceOptions): string[] {
+  return [...supervisor, ...args]
+}
+
+function systemdUnit(options: ServiceOptions): string {
+  const { name, home, user } = options
+  const command = commandOf(options).map(systemdWord).join(' ')
   return `[Unit]
 Description=${name}, kept up to date by Moult
 Wants=network-online.target
@@ -62,8 +69,9 @@ function systemdWord(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replace(/["\\]/g, '\\$&')}"`
 }
 
-function runitScript({ home, user, args }: ServiceOptions): string {
-  const command = [`${home}/launch`, ...args].map(shellWord).join(' ')
+function runitScript(options: ServiceOptions): string {
+  const { user } = options
+  const command = commandOf(options).map(shellWord).join(' ')
   return `#!/bin/sh
 # runit starts this again whatever the exit status is, after a second at the earliest: also after an update (100).
 exec 2>&1
@@ -75,8 +83,9 @@ function shellWord(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
-function podSpec({ name, home, args }: ServiceOptions): string {
-  const command = JSON.stringify([`${home}/launch`, ...args])
+function podSpec(options: ServiceOptions): string {
+  const { name, home } = options
+  const command = JSON.stringify(commandOf(options))
   return `# An agent that updates itself inside its pod. Home lies on a volume, since a container's own file system is reset
 # when it restarts; an init container of your image fills it once with \`moult agent install\`.
 apiVersion: v1

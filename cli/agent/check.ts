@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 import type { AgentEvent, UpdateResult } from '../../agent/index.ts'
-import { EXIT_UPDATED } from '../../manifests/errors.ts'
+import { EXIT_UPDATED, MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, type HomeOptions, settingsOf, withHomeOptions } from './home-options.ts'
@@ -12,7 +12,9 @@ interface Options extends HomeOptions {
 
 export function registerAgentCheck(agent: Command): void {
   withHomeOptions(agent.command('check'))
-    .description('poll once; exit status 0 when there is nothing to do, 100 when an update was installed')
+    .description(
+      'poll once; exit status 0 when there is nothing to do, 100 when an update was installed, 26 when the last one was rolled back',
+    )
     .option('--apply', 'install what the poll finds')
     .action((options: Options) => runCommand(options, (signal) => check(options, signal)))
 }
@@ -21,13 +23,24 @@ async function check(options: Options, signal: AbortSignal): Promise<number> {
   const { checkOnce } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
   const deps = await depsFor(false, signal)
+  let rolledBack: (AgentEvent & { kind: 'rolled-back' }) | undefined
   const emit = (event: AgentEvent): void => {
+    if (event.kind === 'rolled-back' && event.reason !== 'manual') rolledBack = event
     // The result says the same.
     if (event.kind !== 'checked') deps.emit(event)
   }
   const result = await checkOnce(settings, { apply: options.apply === true }, { ...deps, emit })
+  if (result.kind === 'checked' && rolledBack !== undefined) throw rolledBackError(rolledBack)
   printResult(options.json, plain(result), [lineOf(result)])
   return result.kind === 'swapped' ? EXIT_UPDATED : 0
+}
+
+/** Told once, by the first check after it: later ones find the version in the quarantine. */
+function rolledBackError({ version, to, reason }: AgentEvent & { kind: 'rolled-back' }): MoultError {
+  return new MoultError('ERR_UPDATE_ROLLED_BACK', `failed on probation (${reason}) and was rolled back: ${version}`, {
+    details: { version, to, reason },
+    hint: `Version ${to} runs. These bytes are not tried again; release a repaired version.`,
+  })
 }
 
 function plain(result: UpdateResult): object {

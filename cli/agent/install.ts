@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 
 import { SERVICE_KINDS, type ServiceFile, type ServiceKind } from '../../agent/install/service-files.ts'
-import type { SettingsFile } from '../../agent/index.ts'
+import type { InstallResult, SettingsFile } from '../../agent/index.ts'
 import { MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
@@ -21,6 +21,7 @@ interface Options extends HomeOptions {
   unit?: ServiceKind
   write?: string | true
   user?: string
+  supervised?: boolean
 }
 
 export function registerAgentInstall(agent: Command): void {
@@ -37,6 +38,7 @@ export function registerAgentInstall(agent: Command): void {
     .addOption(new Option('--unit <kind>', 'print the file that a supervisor needs').choices([...SERVICE_KINDS]))
     .option('--write [path]', 'write that file, to its usual place or to a path, instead of printing it')
     .option('--user <name>', 'user that the unit runs the agent as')
+    .option('--supervised', 'the agent knows nothing of updates: let `moult agent run` start it, not the launcher')
     .action((args: string[], options: Options) => runCommand(options, (signal) => install(args, options, signal)))
 }
 
@@ -53,14 +55,27 @@ async function install(args: readonly string[], options: Options, signal: AbortS
     await depsFor(false, signal),
   )
   const { name, home } = result
-  const unit = options.unit && serviceFile(options.unit, { name, home, user: options.user, args })
+  const supervisor = options.supervised === true ? supervisorWords(options.unit, result, args) : undefined
+  const command = supervisor === undefined ? result.launcher : supervisor.join(' ')
+  const unit = options.unit && serviceFile(options.unit, { name, home, user: options.user, args, supervisor })
   const written = unit === undefined ? undefined : writeUnit(unit, options.write)
   printResult(options.json, { kind: 'installed', ...result, ...(unit && { unit }), ...(written && { written }) }, [
     `Installed ${name} ${result.version} in ${home}`,
-    ...(unit === undefined ? [`Let a supervisor run ${result.launcher}, and start it again whenever it ends`] : []),
+    ...(unit === undefined ? [`Let a supervisor run ${command}, and start it again whenever it ends`] : []),
     ...(written === undefined ? [] : [`Wrote ${written}`]),
     ...(unit === undefined || written !== undefined ? [] : [`For ${unit.path}:`, '', unit.text.trimEnd()]),
   ])
+}
+
+/** `moult agent run` by full paths, as a service has no PATH of a user; in a pod only its image knows the paths. */
+function supervisorWords(
+  unit: ServiceKind | undefined,
+  { name, home }: InstallResult,
+  args: readonly string[],
+): string[] {
+  const moult = unit === 'pod' ? ['moult'] : [process.execPath, resolve(process.argv[1] ?? 'moult')]
+  // Before arguments of the program there must be a program; it counts only while nothing is installed.
+  return [...moult, 'agent', 'run', '--home', home, ...(args.length === 0 ? [] : ['--', name])]
 }
 
 function programOf(program: string, version: string | undefined): { path: string; version: string } {

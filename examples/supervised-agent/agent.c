@@ -1,7 +1,9 @@
 /* An agent that knows nothing of updates: Moult's supervisor keeps it up to date from outside.
  *
  *   cc -O2 -static -DVERSION='"1.0.0"' -o sensor-agent agent.c
- *   moult agent run --home /var/lib/sensor-agent -- ./sensor-agent
+ *   moult agent install --home /var/lib/sensor-agent --server https://updates.example --root 1.root.json \
+ *     --program ./sensor-agent
+ *   moult agent run --home /var/lib/sensor-agent
  */
 #include <signal.h>
 #include <stdio.h>

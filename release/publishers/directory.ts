@@ -1,12 +1,13 @@
 // Publishes into a folder that a web server serves as it is.
 
 import { constants } from 'node:fs'
-import { type FileHandle, open, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
 import { MoultError, sha256 } from '../../manifests/index.ts'
 import { copyAndHash, digestOfFile, removeLeftovers, syncFolder, writeDurably } from '../durable-files.ts'
 import { fileSystemError, isSystemError } from '../file-system-error.ts'
+import { DEFAULT_CHANNEL, manifestPath } from '../layout.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { Publisher, PublishFile } from './publisher.ts'
 
@@ -16,6 +17,7 @@ export function openDirectory(dir: string, now: () => number): Publisher {
   return {
     target: dir,
     lock: () => guard(dir, () => lockDirectory(resolve(dir), now)),
+    channels: () => guard(dir, () => listChannels(resolve(dir))),
     read: (path, maxBytes) => guard(path, () => readSmall(at(path), maxBytes)),
     digest: (path) => guard(path, () => digestOfFile(at(path))),
     putArtifact: (path, file) =>
@@ -27,6 +29,19 @@ export function openDirectory(dir: string, now: () => number): Publisher {
     replaceManifest: (path, bytes, expected) =>
       guard(path, () => replaceManifest(at(path), path, bytes, expected, now)),
   }
+}
+
+async function listChannels(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  })
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  const isThere = [DEFAULT_CHANNEL, ...folders].map(
+    async (channel) => (await digestOfFile(join(dir, ...manifestPath(channel).split('/')))) !== undefined,
+  )
+  const found = await Promise.all(isThere)
+  return [DEFAULT_CHANNEL, ...folders].filter((_, index) => found[index] === true).toSorted()
 }
 
 async function readSmall(file: string, maxBytes: number): Promise<Uint8Array | undefined> {

@@ -20,6 +20,9 @@ export interface Publisher {
    */
   lock(): Promise<Unlock>
 
+  /** Names of the channels that have a manifest, sorted; none where nothing was published. */
+  channels(): Promise<string[]>
+
   /** Whole content of a small document, or undefined when it does not exist. */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>
 

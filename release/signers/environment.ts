@@ -15,7 +15,7 @@ export function readEnvironmentKey(name: string, env: Environment): Signer {
       `${text === '' ? 'not set' : 'not a seed of 32 bytes in base64'}: the variable ${name}`,
       {
         hint: `Set ${name} to the value of "seed" in a key file.`,
-        details: { variable: name },
+        details: { variable: name, ...(text === '' ? { missing: true } : {}) },
       },
     )
   }

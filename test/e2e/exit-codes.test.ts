@@ -3,7 +3,17 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
-import { type Finished, freePort, jsonOf, MAIN, readJson, type RunOptions, Scene, until } from '../helpers/moult.ts'
+import {
+  type Finished,
+  freePort,
+  jsonOf,
+  MAIN,
+  processesWith,
+  readJson,
+  type RunOptions,
+  Scene,
+  until,
+} from '../helpers/moult.ts'
 
 interface ErrorObject {
   readonly error: {
@@ -123,7 +133,7 @@ describe('exit statuses', { timeout: 60_000 }, () => {
     assert.equal(existsSync(join(fresh, 'current')), false)
   })
 
-  test('24: the present version is released again with other bytes, or an older one', async () => {
+  test('24: a version older than the live one is not released', async () => {
     const { error } = await assertFails(['release', '0.9.0'], 24, 'ERR_POLICY_REFUSED', { cwd: project })
     assert.match(error.message, /0\.9\.0/)
   })
@@ -161,6 +171,22 @@ describe('exit statuses', { timeout: 60_000 }, () => {
     assert.deepEqual(await check.ended, { code: 130, signal: null })
     assert.deepEqual(check.lines, ['stopped by SIGINT'])
     assert.equal((await scene.moult(['agent', 'check', '--home', home])).code, 0)
+  })
+
+  test('130: a release that a terminal interrupts through npx, twice at once, leaves nothing behind', async () => {
+    const slow = await beginProject('slow project')
+    const config = readJson(join(slow, 'moult.config.json'))
+    const build = { type: 'command', command: 'sleep 20' }
+    scene.write('slow project/moult.config.json', JSON.stringify({ ...config, build }))
+    const scratch = scene.folder('scratch')
+    const release = scene.start(process.execPath, [MAIN, 'release', '1.0.0'], { cwd: slow, env: { TMPDIR: scratch } })
+    await until('the build to run', () => processesWith(scratch).length > 1)
+    release.kill('SIGINT')
+    release.kill('SIGINT')
+    assert.deepEqual(await release.ended, { code: 130, signal: null })
+    await until('the build to end', () => processesWith(scratch).length === 0, 2000)
+    assert.deepEqual(readdirSync(scratch), [])
+    assert.equal(existsSync(join(slow, 'updates', 'version.json')), false)
   })
 
   test('0 and 100: up to date, an update that is only looked at, and one that is installed', async () => {

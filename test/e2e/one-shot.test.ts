@@ -133,7 +133,10 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     await agent.line(/^agent 1\.0\.1 runs, try none$/)
     const check = await agentCommand('check', '--apply')
     assert.match(check.stderr, /^Rolled back: 1\.0\.3 \(tries\), running 1\.0\.1$/m)
-    assert.equal(check.stdout, 'Not installing 1.0.3: quarantined\n')
+    assert.equal(check.code, 26)
+    assert.match(check.stderr, /^code: ERR_UPDATE_ROLLED_BACK$/m)
+    const next = await agentCommand('check', '--apply')
+    assert.deepEqual([next.code, next.stdout], [0, 'Not installing 1.0.3: quarantined\n'])
   })
 
   test('a home whose launch record is damaged still starts what was confirmed last', async () => {

@@ -115,4 +115,16 @@ describe('a C agent that knows nothing of updates, under the supervisor', { time
       assert.match(readFileSync(join(home, 'current'), 'utf8'), /^version=1\.0\.3$/m)
     },
   )
+
+  test('the unit that install writes for such an agent runs the supervisor, not the launcher', { skip }, async () => {
+    const place = ['--home', home, '--server', url, '--root', root, ...SETTINGS]
+    const script = scene.path('sv', 'sensor-agent', 'run')
+    const unit = ['--supervised', '--unit', 'runit', '--write', script]
+    await scene.moultOk(['agent', 'install', ...place, ...unit, '--', '--verbose'])
+    const service = scene.start(script, [])
+    await service.line(/^Started 1\.0\.3, process \d+$/)
+    await service.line(/^sensor-agent 1\.0\.3 reading 1$/)
+    service.kill('SIGTERM')
+    assert.equal((await service.ended).code, 0)
+  })
 })

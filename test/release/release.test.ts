@@ -44,6 +44,18 @@ test('the next release has the next sequence and names the manifest before it', 
   assert.deepEqual([rollout.sequence, rollout.previous], [2, before])
 })
 
+test('a live version whose release document was lost gets it back, and keeps its bytes', async (t) => {
+  const { updates, release, writeAgents } = await makeProject(t)
+  await release('1.0.0')
+  const before = await snapshot(updates)
+  await rm(join(updates, 'releases/1.0.0.json'))
+  await release('1.0.0')
+  assert.deepEqual(await snapshot(updates), before)
+  await rm(join(updates, 'releases/1.0.0.json'))
+  await writeAgents('echo another build')
+  await assert.rejects(release('1.0.0'), failsWith('ERR_PUBLISH_EXISTS'))
+})
+
 test('a plan builds, says what would happen, and changes nothing', async (t) => {
   const { updates, release, writeAgents } = await makeProject(t)
   await assert.rejects(readdir(updates))

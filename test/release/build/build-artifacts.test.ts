@@ -90,7 +90,7 @@ test('the signing key is not in the environment of a build', async (t) => {
   const seed = JSON.parse(await readFile(join(dir, 'keys/moult.key'), 'utf8')) as { seed: string }
   const around = surroundingsOf({ env: { ...ENV, MOULT_KEY: seed.seed, CI_KEY: seed.seed, OTHER: 'kept' } })
   const project = await openProject(config, around)
-  const withKeys = { ...project.config, keys: { rollout: { env: 'CI_KEY' } } }
+  const withKeys = { ...project.config, keys: { rollout: [{ env: 'CI_KEY' }] } }
   const command = [
     process.execPath,
     '-e',

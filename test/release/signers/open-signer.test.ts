@@ -12,6 +12,7 @@ import { failsWith, temporaryFolder } from '../project-fixture.ts'
 
 const SEED = new Uint8Array(32).fill(7)
 const TEXT = encodeBase64(SEED)
+const around = (env: Record<string, string> = {}) => ({ env, signal: new AbortController().signal })
 
 test('a key file gives the signer of its seed', async (t) => {
   const path = join(await temporaryFolder(t), 'a.key')
@@ -57,9 +58,9 @@ test('a damaged key file is refused, and nothing of it is quoted', async (t) => 
 
 test('a missing key names the ways to give one', async (t) => {
   const dir = await temporaryFolder(t)
-  await assert.rejects(openSigner(undefined, dir, {}), failsWith('ERR_CONFIG_KEY', /no such key file/))
+  await assert.rejects(openSigner(undefined, dir, around()), failsWith('ERR_CONFIG_KEY', /no such key file/))
   await assert.rejects(
-    openSigner({ env: 'CI_KEY' }, dir, {}),
+    openSigner({ env: 'CI_KEY' }, dir, around()),
     failsWith('ERR_CONFIG_KEY', /not set: the variable CI_KEY/),
   )
 })
@@ -67,13 +68,13 @@ test('a missing key names the ways to give one', async (t) => {
 test('MOULT_KEY stands in for the default key file, and a configured variable for both', async (t) => {
   const dir = await temporaryFolder(t)
   const env = { MOULT_KEY: TEXT, CI_KEY: encodeBase64(new Uint8Array(32).fill(8)) }
-  assert.equal((await openSigner(undefined, dir, env)).keyId, signerOfSeed(SEED).keyId)
-  assert.notEqual((await openSigner({ env: 'CI_KEY' }, dir, env)).keyId, signerOfSeed(SEED).keyId)
+  assert.equal((await openSigner(undefined, dir, around(env))).keyId, signerOfSeed(SEED).keyId)
+  assert.notEqual((await openSigner({ env: 'CI_KEY' }, dir, around(env))).keyId, signerOfSeed(SEED).keyId)
 })
 
 test('a variable that holds no seed is refused without being quoted', async (t) => {
   const dir = await temporaryFolder(t)
-  await assert.rejects(openSigner(undefined, dir, { MOULT_KEY: 'sesame' }), (error: unknown) => {
+  await assert.rejects(openSigner(undefined, dir, around({ MOULT_KEY: 'sesame' })), (error: unknown) => {
     return failsWith('ERR_CONFIG_KEY')(error) && !inspect(error).includes('sesame')
   })
 })
@@ -84,6 +85,6 @@ test('printing a signer shows no private half', () => {
 })
 
 test('the environment of builds has no key, under whatever name it is configured', () => {
-  const env = { MOULT_KEY: TEXT, A: TEXT, B: TEXT, PATH: '/bin' }
-  assert.deepEqual(withoutKeys(env, { keys: { release: { env: 'A' }, rollout: { env: 'B' } } }), { PATH: '/bin' })
+  const env = { MOULT_KEY: TEXT, MOULT_PASSPHRASE: 'open', A: TEXT, B: TEXT, PATH: '/bin' }
+  assert.deepEqual(withoutKeys(env, { keys: { release: [{ env: 'A' }], rollout: [{ env: 'B' }] } }), { PATH: '/bin' })
 })

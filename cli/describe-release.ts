@@ -1,0 +1,29 @@
+import type { ReleaseResult } from '../release/index.ts'
+import { formatSize } from './print-result.ts'
+
+/** What was done, for people: a heading, a line a file in the order of writing, the rollout. */
+export function describeRelease({ kind, name, version, channel, target, rollout, files }: ReleaseResult): string[] {
+  const what = `${name} ${version} on ${channel}`
+  const heading = {
+    published: `Published ${what} to ${target}`,
+    planned: `Plan for ${what} to ${target}: built, and nothing published`,
+    prepared: `Released ${what} to ${target}; nobody gets it before \`moult rollout set ${version}\``,
+    unchanged: `Already live: ${what} in ${target}; its rollout was left as it is`,
+  }[kind]
+  const width = Math.max(...files.map(({ path }) => path.length))
+  return [
+    heading,
+    ...files.map(
+      ({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`,
+    ),
+    ...(rollout === undefined
+      ? []
+      : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
+  ]
+}
+
+function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {
+  return stages.length === 1
+    ? `${stages[0]?.percent} % at once`
+    : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
+}

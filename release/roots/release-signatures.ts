@@ -1,0 +1,43 @@
+// Signatures of a release after its keys were rotated. The release statement stays what it was, bit for bit, and so does
+// `releases/<version>.json`; only the manifest that carries the statement gets signatures of the present keys.
+
+import {
+  assertSigned,
+  isMoultError,
+  type JsonObject,
+  type JsonValue,
+  type KeyId,
+  RELEASE_UNSIGNED,
+  type SigningRole,
+} from '../../manifests/index.ts'
+
+/** The document with those of the offered signatures that count for the role, one a key. */
+export function withSignatures(document: JsonObject, offered: readonly JsonValue[], role: SigningRole): JsonObject {
+  const found = new Map<KeyId, JsonValue>()
+  for (const entry of offered) {
+    for (const [id, key] of role.keys)
+      if (!found.has(id) && isGood({ ...document, signatures: [entry] }, { threshold: 1, keys: new Map([[id, key]]) }))
+        found.set(id, entry)
+  }
+  return { ...document, signatures: [...found.values()] }
+}
+
+export function isGood(document: JsonObject, role: SigningRole): boolean {
+  try {
+    assertSigned('release', document, RELEASE_UNSIGNED, role)
+    return true
+  } catch (error) {
+    if (isMoultError(error)) return false
+    throw error
+  }
+}
+
+export function signatureEntries(document: JsonObject): readonly JsonValue[] {
+  const { signatures } = document
+  return Array.isArray(signatures) ? signatures : []
+}
+
+/** The release statement of a manifest or of a release document, with its signatures. */
+export function releaseOf({ rollout: _rollout, trust: _trust, ...document }: JsonObject): JsonObject {
+  return document
+}

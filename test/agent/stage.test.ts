@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+
+import { readReceipt } from '../../agent/receipt.ts'
+import { stageVersion } from '../../agent/stage.ts'
+import { type Binary, type Release, sha256 } from '../../manifests/index.ts'
+import { artifactOf, assertTidy, BOUNDED, failureOf, makeDir, makeMachine, manifestOf, program, publish, startHost, whatRuns } from './field.ts'
+
+const NEXT = { version: '1.0.1' }
+
+describe('staging', { ...BOUNDED, concurrency: true }, () => {
+  test('installs a tree with its program, and refuses one without it', async (t) => {
+    const host = await startHost(t)
+    const tree = makeDir(t)
+    fs.mkdirSync(join(tree, 'bin'))
+    fs.writeFileSync(join(tree, 'bin/agent'), program('1.0.1'), { mode: 0o644 })
+    fs.writeFileSync(join(tree, 'data'), 'data')
+    const artifact = execFileSync('tar', ['-c', '--format=ustar', '-C', tree, 'bin', 'data'])
+    const { home, poll } = await makeMachine(t, host)
+    const before = whatRuns(home)
+    for (const entry of ['bin/other', 'bin', undefined]) {
+      const binary = { unpack: 'tar', ...(entry === undefined ? {} : { entry }) }
+      publish(host, { ...NEXT, artifact, binary, sequence: 10 })
+      host.serve('version.json', manifestOf({ ...NEXT, artifact, binary, sequence: entry?.length ?? 1 }))
+      fs.rmSync(home.state, { force: true })
+      fs.rmSync(home.stateBackup, { force: true })
+      assert.equal((await failureOf(() => poll())).code, 'ERR_STAGE_ARCHIVE', entry)
+      assert.deepEqual(whatRuns(home), before)
+      assertTidy(home)
+      assert.deepEqual(fs.readdirSync(home.staging), [])
+    }
+    const binary = { unpack: 'tar', entry: 'bin/agent' }
+    host.serve('version.json', manifestOf({ ...NEXT, artifact, binary, sequence: 20, manifest: { release: { rollback_floor: '1.0.1' } } }))
+    assert.equal((await poll()).kind, 'swapped')
+    assert.equal(whatRuns(home).answers, '1.0.1')
+    assert.equal(fs.readFileSync(join(home.versions, '1.0.1/data'), 'utf8'), 'data')
+    assert.deepEqual(readReceipt(home, '1.0.1'), {
+      version: '1.0.1',
+      sha256: sha256(artifact),
+      size: artifact.length,
+      entry: 'bin/agent',
+      rollbackFloor: '1.0.1',
+    })
+  })
+
+  test('hashes the bytes that become the program, whatever was checked before', async (t) => {
+    const host = await startHost(t)
+    const { home } = await makeMachine(t, host)
+    const good = artifactOf(NEXT)
+    const binary = { url: 'x', sha256: sha256(good), size: good.length } as Binary
+    const release = { name: 'heartbeat-agent', version: '1.0.1' } as Release
+    const artifact = join(home.staging, 'swapped.partial')
+    const bad = Buffer.from(good)
+    bad[bad.length - 2] = 0x41
+    fs.writeFileSync(artifact, bad)
+    const error = await failureOf(() => stageVersion(home, release, binary, artifact, { preflight: [] }))
+    assert.equal(error.code, 'ERR_BYTES_HASH')
+    assert.deepEqual(fs.readdirSync(home.staging), [])
+    fs.writeFileSync(artifact, good)
+    const running = await failureOf(() =>
+      stageVersion(home, release, binary, artifact, { preflight: [], running: '1.0.1' }),
+    )
+    assert.equal(running.code, 'ERR_STAGE_IO')
+    assert.deepEqual(fs.readdirSync(home.versions), ['1.0.0'])
+  })
+
+  test('replaces what lies under the name of the version without being in use', async (t) => {
+    const host = await startHost(t)
+    publish(host, NEXT)
+    const { home, poll } = await makeMachine(t, host)
+    fs.mkdirSync(join(home.versions, '1.0.1/rubbish'), { recursive: true })
+    fs.mkdirSync(join(home.staging, '1.0.1.staged/rest'), { recursive: true })
+    fs.mkdirSync(join(home.staging, '1.0.1.old/rest'), { recursive: true })
+    await poll()
+    assert.deepEqual(fs.readdirSync(join(home.versions, '1.0.1')).toSorted(), ['.receipt', 'heartbeat-agent'])
+    assertTidy(home)
+  })
+})

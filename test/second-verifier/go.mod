@@ -1,0 +1,3 @@
+module moult.example/second-verifier
+
+go 1.19
