@@ -1,5 +1,5 @@
 import type { shape } from '../manifests/index.ts'
-import { settingsShape } from './settings.ts'
+import { settingsShape } from './settings-file.ts'
 
 /** What schemas/agent.schema.json holds. */
 export function settingsJsonSchema(): shape.JsonSchema {

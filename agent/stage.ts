@@ -32,15 +32,15 @@ export async function stageVersion(
   options: StageOptions,
 ): Promise<Receipt> {
   const { name, version } = release
-  const receipt: Receipt = {
-    version,
-    sha256: binary.sha256,
-    size: binary.size,
-    entry: entryOf(name, binary),
-    rollbackFloor: release.rollback_floor,
-  }
   const staged = join(home.staging, `${version}.staged`)
   try {
+    const receipt: Receipt = {
+      version,
+      sha256: binary.sha256,
+      size: binary.size,
+      entry: entryOf(name, binary),
+      rollbackFloor: release.rollback_floor,
+    }
     await rm(staged, { recursive: true, force: true })
     await mkdir(staged, { mode: 0o755 })
     if (binary.unpack === 'tar') await unpackTar(artifact, staged, binary.size)

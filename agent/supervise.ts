@@ -9,7 +9,8 @@ import { EXIT_UPDATED } from '../manifests/index.ts'
 import type { AgentEvent } from './events.ts'
 import { type Launch, prepareLaunch } from './launch.ts'
 import { firstPollDelayMs } from './schedule.ts'
-import type { Settings, SettingsFile } from './settings.ts'
+import type { Settings } from './settings.ts'
+import type { SettingsFile } from './settings-file.ts'
 import { Updater } from './updater.ts'
 
 const RESTART_MIN_MS = 1000

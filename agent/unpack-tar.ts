@@ -2,7 +2,7 @@
 // archive refuses all of it. Its bytes were verified before, so this guards against a broken or stolen build.
 
 import { createReadStream } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import type { ReadEntry } from 'tar'
@@ -13,6 +13,7 @@ import { syncDirectory } from './durable-file.ts'
 import { RECEIPT_NAME } from './receipt.ts'
 
 const ENTRIES_MAX = 100_000
+const BLOCK_BYTES = 512
 /** How gzip and Zstandard begin. */
 const COMPRESSED = /^(?:\x1f\x8b|\x28\xb5\x2f\xfd)/
 
@@ -22,7 +23,7 @@ const COMPRESSED = /^(?:\x1f\x8b|\x28\xb5\x2f\xfd)/
  */
 export async function unpackTar(archive: string, target: string, limit: number): Promise<void> {
   const directories = new Set([target])
-  const names = new Set<string>()
+  const names = new Map<string, Listed>()
   let total = 0
   const take = async (entry: ReadEntry): Promise<void> => {
     const path = checkedPath(entry, names)
@@ -40,6 +41,8 @@ export async function unpackTar(archive: string, target: string, limit: number):
     if (entry.type === 'Directory') entry.resume()
     else await writeEntry(entry, place)
   }
+  // The parser drops a last block that is cut off without a word.
+  if ((await stat(archive)).size % BLOCK_BYTES !== 0) throw refusal('not a sound tar', 'cut off')
   await readEntries(archive, take)
   for (const directory of directories) syncDirectory(directory)
 }
@@ -49,22 +52,29 @@ async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<
   // Loaded when the first tree comes: most agents are one file, and never need it.
   const { Parser } = await import('tar')
   let work = Promise.resolve()
+  let current: ReadEntry | undefined
+  let failure: Error | undefined
   const parser = new Parser({ strict: true, maxMetaEntrySize: 64 * 1024 })
   await new Promise<void>((resolve, reject) => {
     const input = createReadStream(archive)
     const fail = (error: Error): void => {
+      if (failure !== undefined) return
+      failure = isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message)
       input.destroy()
-      reject(isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message))
+      // Ends a write that waits for more of its entry: the caller removes the tree, and nothing may still be made in it.
+      current?.destroy()
+      void work.catch(() => undefined).then(() => reject(failure))
     }
     parser.on('entry', (entry: ReadEntry) => {
-      work = work.then(() => take(entry))
+      current = entry
+      work = work.then(() => (failure === undefined ? take(entry) : undefined))
       work.catch(fail)
     })
     // Not skipped in silence: without a header that was too large, the next entry would come out under another name.
     parser.on('ignoredEntry', (entry: ReadEntry) => fail(refusal(`an entry of type ${entry.type}`, entry.path)))
     parser.on('error', fail)
     parser.on('warn', (_code: string, message: string | Error) => fail(refusal('not a sound tar', String(message))))
-    parser.on('end', () => void work.then(resolve, reject))
+    parser.on('end', () => void work.then(() => (failure === undefined ? resolve() : undefined), fail))
     input.on('error', fail)
     input.once('data', (chunk) => {
       // The parser would unpack these of its own accord, and what comes out has no signed size.
@@ -78,19 +88,32 @@ async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<
   })
 }
 
-function checkedPath(entry: ReadEntry, names: Set<string>): string {
+interface Listed {
+  readonly path: string
+  readonly kind: 'file' | 'directory' | 'parent'
+}
+
+/** @param names what the archive has so far, by its name in lower case: names that differ in case only are one file on some systems */
+function checkedPath(entry: ReadEntry, names: Map<string, Listed>): string {
   if (entry.type !== 'File' && entry.type !== 'Directory') throw refusal(`an entry of type ${entry.type}`, entry.path)
+  const kind = entry.type === 'File' ? 'file' : 'directory'
   const path = entry.path.replace(/\/$/, '')
   try {
     entryPathShape.check(path, 'path')
   } catch {
     throw refusal('a name that is not allowed', entry.path)
   }
-  // Names that differ only in case are one file on some systems.
-  const folded = path.toLowerCase()
-  if (names.has(folded)) throw refusal('an entry twice', entry.path)
-  if (folded === RECEIPT_NAME) throw refusal('a reserved name', entry.path)
-  names.add(folded)
+  if (path.toLowerCase() === RECEIPT_NAME) throw refusal('a reserved name', entry.path)
+  for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) {
+    const listed = names.get(parent.toLowerCase())
+    if (listed === undefined) names.set(parent.toLowerCase(), { path: parent, kind: 'parent' })
+    else if (listed.kind === 'file' || listed.path !== parent)
+      throw refusal('a name that clashes with another', entry.path)
+  }
+  const twin = names.get(path.toLowerCase())
+  const isKnownParent = twin?.kind === 'parent' && twin.path === path && kind === 'directory'
+  if (twin !== undefined && !isKnownParent) throw refusal('an entry twice', entry.path)
+  names.set(path.toLowerCase(), { path, kind })
   return path
 }
 

@@ -114,7 +114,8 @@ function acceptManifest(
   }
   const digest = sha256(polled.bytes)
   // Compared with the file, not with what the state says of it: a damaged copy comes back whole.
-  if (polled.isFresh && readSmallFile(home.manifest)?.equals(polled.bytes) !== true) replaceFile(home.manifest, polled.bytes)
+  if (polled.isFresh && readSmallFile(home.manifest)?.equals(polled.bytes) !== true)
+    replaceFile(home.manifest, polled.bytes)
   const cached = { sha256: digest, url: settings.url.href, ...(polled.etag === undefined ? {} : { etag: polled.etag }) }
   // A signed date raises the time floor only as far as the clock agrees: one dated in the future by a broken or stolen
   // key would else make every later statement look expired.

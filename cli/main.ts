@@ -10,6 +10,7 @@ import { registerKeysCommands } from './keys.ts'
 import { packageVersion } from './package-version.ts'
 import { registerRelease } from './release.ts'
 import { registerRolloutCommands } from './rollout.ts'
+import { registerRootCommands } from './root.ts'
 import { runProgram } from './run-program.ts'
 import { registerServe } from './serve.ts'
 import { registerVerify } from './verify.ts'
@@ -25,6 +26,7 @@ registerRelease(program)
 registerRolloutCommands(program)
 registerVerify(program)
 registerKeysCommands(program)
+registerRootCommands(program)
 registerServe(program)
 registerAgentCommands(program)
 

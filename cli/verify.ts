@@ -2,15 +2,18 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 
 import { isMoultError, MoultError } from '../manifests/errors.ts'
-import type { LoadedConfig } from '../release/index.ts'
+import type { KnownFloor, LoadedConfig, VerifyResult } from '../release/index.ts'
 import { formatSize, printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
+import { reportError } from './report-error.ts'
 import { runCommand } from './run-command.ts'
 
 interface Options {
   root?: string
   channel?: string
   baseUrl?: string
+  atLeast?: string
+  remember?: string
   config?: string
   json?: boolean
 }
@@ -18,11 +21,13 @@ interface Options {
 export function registerVerify(program: Command): void {
   program
     .command('verify')
-    .description('check everything published, as an agent would')
+    .description('check everything published, as an agent would; tells a hostile change from an old copy')
     .argument('[place]', 'a URL or a folder; default: where the configuration publishes')
     .option('--root <file>', 'the root document to trust; default: of the configuration')
     .option('--channel <name>', 'default: of the configuration, or stable')
     .option('--base-url <url>', 'for a folder: what its absolute URLs begin with')
+    .option('--at-least <sequence>', 'refuse a manifest that is older than this')
+    .option('--remember <file>', 'refuse what is older than the last check saw, and remember this one')
     .option('--config <file>', 'default: moult.config.json')
     .option('--json', 'print one JSON object')
     .action((place: string | undefined, options: Options) =>
@@ -30,7 +35,7 @@ export function registerVerify(program: Command): void {
     )
 }
 
-async function runVerify(place: string | undefined, options: Options, signal: AbortSignal): Promise<void> {
+async function runVerify(place: string | undefined, options: Options, signal: AbortSignal): Promise<number> {
   const { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, readConfig, readRoots, verifyPublished } =
     await import('../release/index.ts')
   // With a place and a root no configuration is needed: anyone can check what anyone publishes.
@@ -40,28 +45,85 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
     throw error
   })
   const inProject = (path: string): string => resolve(loaded?.dir ?? '.', path)
-  const [root] = await readRoots(options.root ?? inProject(loaded?.config.root ?? DEFAULT_ROOT_FILE), undefined)
+  const roots = await readRoots(options.root ?? inProject(loaded?.config.root ?? DEFAULT_ROOT_FILE), undefined)
   const from = place ?? placeOf(loaded, inProject, DEFAULT_PUBLISH_PATH)
   const channel = options.channel ?? loaded?.config.channel
+  const atLeast = sequenceOf(options.atLeast)
+  const own = loaded === undefined ? undefined : inProject(loaded.config.publish?.path ?? DEFAULT_PUBLISH_PATH)
   const progress = showProgress()
   try {
+    const newest = roots.at(-1) ?? roots[0]
+    const known = own === undefined || own === resolve(from) ? undefined : await floorOf(own, roots[0], channel)
     const result = await verifyPublished(
       {
         place: from,
-        root,
+        root: roots[0],
         ...(channel === undefined ? {} : { channel }),
         baseUrl: options.baseUrl ?? loaded?.config.baseUrl,
+        remember: options.remember,
+        known:
+          atLeast === undefined || (known !== undefined && known.sequence >= atLeast)
+            ? known
+            : { root: known?.root ?? newest, sequence: atLeast },
       },
       { on: progress.on, signal },
     )
-    const { name, version, sequence, expires, files } = result
-    printResult(options.json, { kind: 'verified', place: from, ...result }, [
-      `Verified ${name} ${version} on ${result.channel} in ${from}`,
-      `Sequence ${sequence}, good until ${expires}; ${files.length} files, ${formatSize(files.reduce((sum, { size }) => sum + size, 0))}`,
-    ])
+    progress.end()
+    printVerified(from, result, options)
+    return 0
+  } catch (error) {
+    signal.throwIfAborted()
+    return await reportFinding(error, from, options)
   } finally {
     progress.end()
   }
+}
+
+function printVerified(from: string, result: VerifyResult, options: Options): void {
+  const { name, version, channel, sequence, expires, files, warnings } = result
+  for (const { text } of warnings) console.error(`warning: ${text}`)
+  const size = formatSize(files.reduce((sum, file) => sum + file.size, 0))
+  printResult(options.json, { kind: 'verified', finding: 'sound', place: from, ...result }, [
+    `Verified ${name} ${version} on ${channel} in ${from}`,
+    `Sequence ${sequence}, good until ${expires}; ${files.length} files, ${size}`,
+  ])
+}
+
+/** The code is for programs, the finding for the person who has to do something. */
+async function reportFinding(error: unknown, place: string, { json = false }: Options): Promise<number> {
+  const { diagnose } = await import('../release/index.ts')
+  const diagnosis = isMoultError(error) ? diagnose(error) : undefined
+  if (diagnosis === undefined || !isMoultError(error)) throw error
+  const { finding, meaning, advice } = diagnosis
+  if (json) {
+    console.log(JSON.stringify({ kind: 'refused', finding, meaning, advice, place, error }))
+    return error.exitCode
+  }
+  const exit = reportError(error, false)
+  console.error(`finding: ${finding}. ${meaning}\nto do: ${advice}`)
+  return exit
+}
+
+/** What the project itself published last is the newest that anyone can serve. A damaged folder is another matter. */
+async function floorOf(dir: string, root: KnownFloor['root'], channel = 'stable'): Promise<KnownFloor | undefined> {
+  const { openDirectory, readLive } = await import('../release/index.ts')
+  const live = await readLive(openDirectory(dir, Date.now), root, channel).catch((error: unknown) => {
+    console.error(`warning: not compared with the folder of this project: ${(error as Error).message}`)
+    return undefined
+  })
+  if (live === undefined) return undefined
+  const { rollout, rolloutDigest } = live.manifest
+  return { root: live.root, sequence: rollout.sequence, digest: rolloutDigest }
+}
+
+function sequenceOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const sequence = /^\d{1,16}$/.test(text) ? Number(text) : 0
+  if (sequence >= 1 && sequence <= Number.MAX_SAFE_INTEGER) return sequence
+  throw new MoultError(
+    'ERR_USAGE_INVALID',
+    `--at-least: expected a sequence of at least 1, got ${JSON.stringify(text)}`,
+  )
 }
 
 function placeOf(loaded: LoadedConfig | undefined, inProject: (path: string) => string, fallback: string): string {

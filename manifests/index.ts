@@ -41,6 +41,7 @@ export {
   rolloutShape,
   type Stage,
 } from './manifest.ts'
+export { nearestName } from './nearest-name.ts'
 export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
 export {
   acceptRoots,

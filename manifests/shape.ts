@@ -1,7 +1,7 @@
 // A shape checks untyped data once, at the border, and gives it back typed. The same shape prints the JSON Schema that
 // the project publishes for its configuration files, so the two cannot drift apart.
 
-import { distance } from 'fastest-levenshtein'
+import { nearestName } from './nearest-name.ts'
 
 export type JsonSchema = Record<string, unknown>
 
@@ -216,15 +216,6 @@ export function described<S extends Shape<unknown>>(description: string, shape: 
 /** Any value, kept as it is: for parts that a later step checks. */
 export function anything(): Shape<unknown> {
   return { check: (value) => value, schema: {} }
-}
-
-/** The candidate that a person most likely meant, if one is near. */
-export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, steps: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .toSorted((a, b) => a.steps - b.steps)
-  const best = ranked[0]
-  return best !== undefined && best.steps <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined
 }
 
 function asObject(value: unknown, path: string): Record<string, unknown> {

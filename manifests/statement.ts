@@ -41,35 +41,47 @@ const signaturesShape = array(anything(), { max: SIGNATURES_MAX })
 const signatureShape: Shape<Signature> = object({ key: hashShape, sig: string({ max: 128 }) }, { open: true })
 
 /**
- * Checks that enough distinct keys of the role have signed (SPEC 4). A broken or foreign signature beside a good one is
- * passed over, so that a key can be added or retired without breaking anyone; of each key two signatures are tried.
+ * Checks that enough distinct keys of each role have signed (SPEC 4). A broken or foreign signature beside a good one is
+ * passed over, so that a key can be added or retired without breaking anyone; of each key two signatures are tried, once
+ * for all roles together.
  *
  * @param unsigned members of the document that its signatures do not cover
  * @throws MoultError ERR_TRUST_UNSIGNED, ERR_TRUST_SIGNATURE or ERR_TRUST_THRESHOLD
  */
-export function assertSigned(what: string, document: JsonObject, unsigned: readonly string[], role: SigningRole): void {
+export function assertSigned(
+  what: string,
+  document: JsonObject,
+  unsigned: readonly string[],
+  ...roles: readonly SigningRole[]
+): void {
   const signatures = readSignatures(what, document)
   if (signatures.length === 0) throw new MoultError('ERR_TRUST_UNSIGNED', `not signed: the ${what}`)
-  const message = signedBytes(document, unsigned)
-  const signers = new Set<KeyId>()
+  const valid = validSigners(signatures, signedBytes(document, unsigned), roles)
+  for (const { threshold, keys: own } of roles) {
+    const count = valid.filter((id) => own.has(id)).length
+    if (count >= threshold) continue
+    const details = { valid: count, threshold, offered: signatures.map(({ key }) => key) }
+    if (count === 0) {
+      throw new MoultError('ERR_TRUST_SIGNATURE', `no valid signature by a key of the role: the ${what}`, { details })
+    }
+    throw new MoultError('ERR_TRUST_THRESHOLD', `signed by ${count} of ${threshold} keys: the ${what}`, { details })
+  }
+}
+
+function validSigners(signatures: readonly Signature[], message: Uint8Array, roles: readonly SigningRole[]): KeyId[] {
+  const valid = new Set<KeyId>()
   const tries = new Map<KeyId, number>()
   for (const { key, sig } of signatures) {
-    const publicKey = role.keys.get(key)
+    // A key id is the hash of its key, so the same id means the same key in every role.
+    const publicKey = roles.map(({ keys }) => keys.get(key)).find((found) => found !== undefined)
     const bytes = decodeSignature(sig)
-    if (publicKey === undefined || bytes === undefined || signers.has(key)) continue
+    if (publicKey === undefined || bytes === undefined || valid.has(key)) continue
     const tried = tries.get(key) ?? 0
     if (tried === SIGNATURE_TRIES_PER_KEY_MAX) continue
     tries.set(key, tried + 1)
-    if (verifySignature(message, bytes, publicKey)) signers.add(key)
+    if (verifySignature(message, bytes, publicKey)) valid.add(key)
   }
-  if (signers.size >= role.threshold) return
-  const details = { valid: signers.size, threshold: role.threshold, offered: signatures.map(({ key }) => key) }
-  if (signers.size === 0) {
-    throw new MoultError('ERR_TRUST_SIGNATURE', `no valid signature by a key of the role: the ${what}`, { details })
-  }
-  throw new MoultError('ERR_TRUST_THRESHOLD', `signed by ${signers.size} of ${role.threshold} keys: the ${what}`, {
-    details,
-  })
+  return [...valid]
 }
 
 function readSignatures(what: string, document: JsonObject): Signature[] {

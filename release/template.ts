@@ -1,6 +1,6 @@
 // `{os}`, `{arch}` and the like in paths and commands of the configuration.
 
-import { MoultError, type Platform, shape } from '../manifests/index.ts'
+import { MoultError, nearestName, type Platform } from '../manifests/index.ts'
 
 export type Placeholders = Readonly<Record<'os' | 'arch' | 'platform' | 'version' | 'name' | 'exe', string>> & {
   readonly out?: string
@@ -16,7 +16,7 @@ export function fillPath(template: string, values: Placeholders): string {
   return template.replace(/\{([^{}]*)\}/g, (whole, key: string) => {
     const value = lookUp(key, values)
     if (value !== undefined) return value
-    const near = shape.nearestName(key, Object.keys(values))
+    const near = nearestName(key, Object.keys(values))
     throw new MoultError('ERR_CONFIG_INVALID', `no such placeholder: ${whole} in ${template}`, {
       hint:
         near === undefined

@@ -1,12 +1,15 @@
 // Checks a published place as an agent would, and more than one agent does: every platform, every download.
 
 import {
+  assertSigned,
   canonicalJson,
+  isMoultError,
   type JsonObject,
   type Manifest,
   MoultError,
   NO_FLOOR,
   parseStrictJson,
+  readRoot,
   RELEASE_UNSIGNED,
   type Root,
   sha256,
@@ -14,6 +17,8 @@ import {
   type Verified,
   verifyManifest,
 } from '../manifests/index.ts'
+import { expiryWarnings, type ExpiryWarning } from './expiry-warnings.ts'
+import { higherFloor, type KnownFloor, readSeen, verifyAbove, writeSeen } from './known-floor.ts'
 import { DEFAULT_CHANNEL, manifestPath, releasePath, rootPath } from './layout.ts'
 import { openPublished, type PublishedSource, readSmall } from './published-source.ts'
 import { type ReleaseDeps, step, type Surroundings, surroundingsOf } from './surroundings.ts'
@@ -27,6 +32,10 @@ export interface VerifyOptions {
   readonly channel?: string
   /** For a folder: what it is served as, so that absolute URLs are looked up in it. */
   readonly baseUrl?: string | undefined
+  /** What is known about the channel: an older manifest is refused then, as agents refuse it that saw a newer one. */
+  readonly known?: KnownFloor | undefined
+  /** A file that keeps what was seen here for the next check, and is made by the first. */
+  readonly remember?: string | undefined
 }
 
 export interface VerifyResult {
@@ -35,26 +44,36 @@ export interface VerifyResult {
   readonly channel: string
   readonly sequence: number
   readonly expires: string
+  /** Version of the newest root. */
+  readonly root: number
   /** SHA-256 of the manifest file. */
   readonly manifest: string
   readonly files: readonly VerifiedFile[]
+  readonly warnings: readonly ExpiryWarning[]
 }
 
 /** @throws MoultError ERR_NETWORK_*, ERR_MANIFEST_*, ERR_TRUST_* or ERR_BYTES_*: the first fault found */
 export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps = {}): Promise<VerifyResult> {
   const around = surroundingsOf(deps)
-  const { place, root, channel = DEFAULT_CHANNEL, baseUrl } = options
+  const { place, root, channel = DEFAULT_CHANNEL, baseUrl, remember } = options
+  const seen = remember === undefined ? undefined : await readSeen(remember, root.name, channel)
   const source = openPublished(place, baseUrl)
   const manifestUrl = source.locate(manifestPath(channel))
   const bytes = await step(around, 'read back', manifestPath(channel), () =>
     readSmall(source, manifestUrl, around.signal),
   )
-  const verdict = verifyManifest(bytes, { root, channel, floor: NO_FLOOR }, around.now())
+  const now = around.now()
+  const known = higherFloor(options.known, seen)
+  const experienced = known === undefined ? undefined : verifyAbove(bytes, known, channel, now)
+  if (experienced?.kind === 'refused') throw experienced.error
+  // An agent that starts today knows the pinned root only.
+  const verdict = verifyManifest(bytes, { root, channel, floor: NO_FLOOR }, now)
   if (verdict.kind === 'refused') throw verdict.error
 
-  const { manifest } = verdict
-  await verifyDocuments(source, manifest, root, around)
+  const { manifest, trust } = verdict
+  await verifyDocuments(source, manifest, followedRoots(bytes, root, trust.root), around)
   const files = await verifyBinaries(source, manifestUrl, manifest.release, around)
+  if (remember !== undefined) await writeSeen(remember, trust)
   const { release, rollout } = manifest
   return {
     name: release.name,
@@ -62,8 +81,10 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
     channel: rollout.channel,
     sequence: rollout.sequence,
     expires: rollout.expires,
+    root: trust.root.version,
     manifest: sha256(bytes),
     files,
+    warnings: expiryWarnings(manifest, trust.root, now),
   }
 }
 
@@ -71,7 +92,7 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
 async function verifyDocuments(
   source: PublishedSource,
   manifest: Verified<Manifest>,
-  root: Root,
+  roots: readonly [Root, ...Root[]],
   around: Surroundings,
 ): Promise<void> {
   const path = releasePath(manifest.release.version)
@@ -81,9 +102,33 @@ async function verifyDocuments(
       details: { path },
     })
   }
+  assertSignedOnce(release, roots)
+  const [root] = roots
   const rootFile = rootPath(root.version)
   const published = canonicalJson(parseStrictJson(await readSmall(source, source.locate(rootFile), around.signal)))
   if (sha256(published) !== sha256(canonicalJson(root.document))) {
     throw new MoultError('ERR_TRUST_ROOT', `not the pinned root: ${rootFile}`, { details: { path: rootFile } })
   }
+}
+
+/** The pinned root and those that the manifest leads to; they were verified with it. */
+function followedRoots(bytes: Uint8Array, pinned: Root, newest: Root): [Root, ...Root[]] {
+  const { trust = [] } = parseStrictJson(bytes) as { trust?: JsonObject[] }
+  const isFollowed = ({ version }: Root): boolean => version > pinned.version && version <= newest.version
+  return [pinned, ...trust.map(readRoot).filter(isFollowed)]
+}
+
+/**
+ * A later rollout of this version is made from this file. It never changes, so it may be signed by keys that a later
+ * root revoked; the manifest then carries the same statement with signatures of the present ones.
+ */
+function assertSignedOnce(release: JsonObject, roots: readonly [Root, ...Root[]]): void {
+  for (const { roles } of roots.slice(0, -1)) {
+    try {
+      return assertSigned('release', release, RELEASE_UNSIGNED, roles.release)
+    } catch (error) {
+      if (!isMoultError(error)) throw error
+    }
+  }
+  assertSigned('release', release, RELEASE_UNSIGNED, (roots.at(-1) ?? roots[0]).roles.release)
 }

@@ -22,7 +22,11 @@ const FOLDERS = [
 const NOT_SOURCE = /^(?:test\/(?:fixtures|vectors)|.*\/node_modules)\//
 
 /** Files over 250 lines, each with the reason why it is not two files. */
-const LONG_FILES: Readonly<Record<string, string>> = {}
+const LONG_FILES: Readonly<Record<string, string>> = {
+  'release/build/node-executable.ts': 'one flow: fetch, configure, inject, sign, check; each step is a file already',
+  'test/agent/field.ts': 'the machine and the host that all tests of the agent stand on',
+  'test/helpers/moult.ts': 'the commands and processes that all end-to-end tests stand on',
+}
 
 test('no source file crosses the lines of the architecture', () => {
   const sources = readSources()
@@ -98,7 +102,7 @@ test('what is allowed is not reported', () => {
     ['manifests/a.ts', `import 'semver'\nimport 'node:crypto'\nimport './b.ts'\nconst then = new Date(0)`],
     ['release/index.ts', `import '../manifests/a.ts'\nimport 'esbuild'\nimport 'node:fs'`],
     ['release/publishers/s3.ts', `import type { S3 } from '@aws-sdk/client-s3'\nawait import('@aws-sdk/client-s3')`],
-    ['agent/a.ts', `import 'undici'\nimport 'tar'\nimport '../manifests/a.ts'\nimport 'node:fs/promises'`],
+    ['agent/a.ts', `import 'tar'\nimport '../manifests/a.ts'\nimport 'node:fs/promises'`],
     ['agent/b.ts', `// import '../release/x.ts'\nconst text = \`import '../release/x.ts'\``],
     ['cli/commands/a.ts', `import '../../release/index.ts'\nconst a = await import('../../agent/a.ts')`],
     ['test/cli/a.test.ts', `import '../../cli/commands/a.ts'`],

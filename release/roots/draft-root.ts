@@ -92,7 +92,7 @@ export async function findPrevious(file: string, from: string | undefined, draft
   if (newest !== undefined && newest.version >= draft.version) {
     const text = `root ${newest.version} exists; the draft is of root ${draft.version}: ${file}`
     throw new MoultError('ERR_TRUST_ROOT', text, {
-      hint: 'The draft is out of date: remove it, and begin again from the newest root.',
+      hint: 'A publish that was stopped is finished by `moult root publish`. Otherwise remove the draft, and begin again.',
       details: { file, root: newest.version, draft: draft.version },
     })
   }

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 
 import {
+  isMoultError,
   type JsonObject,
   MANIFEST_MAX_BYTES,
   MoultError,
@@ -18,7 +19,8 @@ import type { Live } from '../live.ts'
 import { newestRoot, type Project } from '../open-project.ts'
 import { DEFAULT_EXPIRES, makeRollout } from '../rollout-statement.ts'
 import { signDocument } from '../sign.ts'
-import { openSigners } from '../signers/open-signers.ts'
+import { type OnlineRole, openSigners } from '../signers/open-signers.ts'
+import type { Signer } from '../signers/signer.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { isGood, releaseOf, signatureEntries, withSignatures } from './release-signatures.ts'
 import { findResigned, resignedName } from './sign-release.ts'
@@ -68,7 +70,7 @@ async function signedRelease(
   if (isGood(known, role)) return { document: known, isSignedAnew: true }
   // The live release may be the thief's: nothing is signed anew that nobody has named.
   if (resign !== version) throw needsReleaseKeys(live, root, known)
-  const { release } = await openSigners(['release'], project.config, project.dir, root, around)
+  const release = await openHere('release', project, around)
   const { signatures } = await signDocument(document, RELEASE_UNSIGNED, release)
   return { document: withSignatures(document, [...offered, ...signatures], role), isSignedAnew: true }
 }
@@ -115,8 +117,26 @@ async function rolloutAfter(
 ): Promise<JsonObject> {
   const { rollout: base } = parseStrictJson(live.bytes) as { rollout: JsonObject }
   const { channel, stages } = live.manifest.rollout
-  const { config, dir } = project
-  const signers = await openSigners(['rollout'], config, dir, newestRoot(project), around)
-  const terms = { channel, stages, base, expires: config.rollout?.expires ?? DEFAULT_EXPIRES }
+  const signers = { release: [], rollout: await openHere('rollout', project, around) }
+  const terms = { channel, stages, base, expires: project.config.rollout?.expires ?? DEFAULT_EXPIRES }
   return makeRollout(release, terms, live, { ...project, signers }, now)
+}
+
+/** @throws MoultError ERR_CONFIG_KEY, which says where the command can be run instead */
+async function openHere(role: OnlineRole, project: Project, around: Surroundings): Promise<readonly Signer[]> {
+  const root = newestRoot(project)
+  try {
+    return (await openSigners([role], project.config, project.dir, root, around))[role]
+  } catch (error) {
+    if (!isMoultError(error) || error.code !== 'ERR_CONFIG_KEY') throw error
+    const { keys, threshold } = root.roles[role]
+    const which = `${threshold} of ${[...keys.keys()].join(', ')}`
+    throw new MoultError('ERR_CONFIG_KEY', error.message, {
+      hint:
+        `Root ${root.version} needs ${which} in \`keys.${role}\` of the configuration. If they are on another machine, ` +
+        'carry the draft there and run `moult root publish` on it.',
+      details: error.details,
+      cause: error,
+    })
+  }
 }

@@ -7,7 +7,18 @@ import { brotliCompressSync } from 'node:zlib'
 
 import { usableSources } from '../../agent/download.ts'
 import { type Binary, sha256 } from '../../manifests/index.ts'
-import { assertTidy, BOUNDED, failureOf, type Host, makeMachine, manifestOf, program, publish, startHost, whatRuns } from './field.ts'
+import {
+  assertTidy,
+  BOUNDED,
+  failureOf,
+  type Host,
+  makeMachine,
+  manifestOf,
+  program,
+  publish,
+  startHost,
+  whatRuns,
+} from './field.ts'
 
 const OFFER = { version: '1.0.1', artifact: Buffer.concat([program('1.0.1'), Buffer.alloc(50_000, '#')]), br: true }
 
@@ -55,13 +66,28 @@ describe('the download of an artifact', { ...BOUNDED, concurrency: true }, () =>
   const big = Buffer.concat([program('1.0.1'), Buffer.from('# '), Buffer.from(randomBytes(300_000).toString('hex'))])
   const faults: Record<string, [code: string, inflict: (host: Host) => void]> = {
     'is not there': ['ERR_NETWORK_STATUS', (host) => void host.answers.delete('packed')],
-    'has other bytes': ['ERR_BYTES_HASH', (host) => host.serve('packed', Buffer.alloc(brotliCompressSync(OFFER.artifact).length))],
+    'has other bytes': [
+      'ERR_BYTES_HASH',
+      (host) => host.serve('packed', Buffer.alloc(brotliCompressSync(OFFER.artifact).length)),
+    ],
     'is too short': ['ERR_BYTES_SIZE', (host) => host.serve('packed', brotliCompressSync(OFFER.artifact).subarray(1))],
     'is no brotli': ['ERR_BYTES_ENCODING', (host) => publishPacked(host, Buffer.from('no brotli at all'))],
-    'is brotli that ends early': ['ERR_BYTES_ENCODING', (host) => publishPacked(host, brotliCompressSync(OFFER.artifact).subarray(0, -5))],
-    'unpacks to other bytes': ['ERR_BYTES_HASH', (host) => publishPacked(host, brotliCompressSync(Buffer.alloc(OFFER.artifact.length)))],
-    'unpacks to too little': ['ERR_BYTES_SIZE', (host) => publishPacked(host, brotliCompressSync(OFFER.artifact.subarray(1)))],
-    'unpacks to 100 MB': ['ERR_BYTES_SIZE', (host) => publishPacked(host, brotliCompressSync(Buffer.alloc(100_000_000)))],
+    'is brotli that ends early': [
+      'ERR_BYTES_ENCODING',
+      (host) => publishPacked(host, brotliCompressSync(OFFER.artifact).subarray(0, -5)),
+    ],
+    'unpacks to other bytes': [
+      'ERR_BYTES_HASH',
+      (host) => publishPacked(host, brotliCompressSync(Buffer.alloc(OFFER.artifact.length))),
+    ],
+    'unpacks to too little': [
+      'ERR_BYTES_SIZE',
+      (host) => publishPacked(host, brotliCompressSync(OFFER.artifact.subarray(1))),
+    ],
+    'unpacks to 100 MB': [
+      'ERR_BYTES_SIZE',
+      (host) => publishPacked(host, brotliCompressSync(Buffer.alloc(100_000_000))),
+    ],
     'unpacks to too much from much': [
       'ERR_BYTES_SIZE',
       (host) => publishPacked(host, brotliCompressSync(Buffer.concat([Buffer.alloc(1_000_000), big])), big),

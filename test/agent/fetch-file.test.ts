@@ -37,7 +37,13 @@ async function makeRig(t: TestContext): Promise<Rig> {
     maxBytes: 2 ** 30,
     emit: (event) => events.push(event),
   }
-  return { host, path, events, options, fetch: (overrides = {}) => fetchFile(path, SOURCE, { ...options, ...overrides }) }
+  return {
+    host,
+    path,
+    events,
+    options,
+    fetch: (overrides = {}) => fetchFile(path, SOURCE, { ...options, ...overrides }),
+  }
 }
 
 /** Answers the first request with the first bytes and a cut connection, and the rest as the host would. */
@@ -61,10 +67,7 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
     assert.match(host.requests[1] ?? '', /^file bytes=[1-9][0-9]*-$/)
     assert.equal(host.headers[1]?.['if-range'], '"one"')
     assert.ok(host.sent < BYTES.length, `${host.sent} bytes sent again`)
-    assert.deepEqual(
-      events.filter(({ kind }) => kind === 'download-interrupted').length,
-      1,
-    )
+    assert.deepEqual(events.filter(({ kind }) => kind === 'download-interrupted').length, 1)
     assert.deepEqual(events.at(-1), { kind: 'download-progress', received: BYTES.length, total: BYTES.length })
   })
 
@@ -78,7 +81,9 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
       import { fetchFile } from ${JSON.stringify(import.meta.resolve('../../agent/fetch-file.ts'))}
       const options = { base: new URL(${JSON.stringify(options.base.href)}), userAgent: 'x', timeoutMs: 60000, retries: 0, maxBytes: 1e9, emit() {} }
       await fetchFile(${JSON.stringify(path)}, ${JSON.stringify(SOURCE)}, options)`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: 'inherit' })
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: 'inherit',
+    })
     t.after(() => child.kill('SIGKILL'))
     const exited = once(child, 'exit')
     for (;;) {

@@ -30,8 +30,18 @@ describe('a request', { ...BOUNDED, concurrency: true }, () => {
   test('refuses a redirect to anything but http and https, and one without a target', async (t) => {
     const host = await startHost(t)
     const base = new URL(`${host.url}/version.json`)
-    for (const location of ['file:///etc/passwd', 'data:,x', 'ftp://example.com/', 'http://user:pw@127.0.0.1/', 'http://[', undefined]) {
-      host.answer('away', (_, response) => void response.writeHead(302, location === undefined ? {} : { location }).end())
+    for (const location of [
+      'file:///etc/passwd',
+      'data:,x',
+      'ftp://example.com/',
+      'http://user:pw@127.0.0.1/',
+      'http://[',
+      undefined,
+    ]) {
+      host.answer(
+        'away',
+        (_, response) => void response.writeHead(302, location === undefined ? {} : { location }).end(),
+      )
       const error = await failureOf(() => httpGet(new URL(`${host.url}/away`), { base }))
       assert.equal(error.code, 'ERR_NETWORK_REDIRECT', location)
       assert.doesNotMatch(error.message, /user|pw/)

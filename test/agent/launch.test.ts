@@ -17,7 +17,20 @@ import { BOUNDED, makeDir, mountTmpfs } from './field.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../agent/launcher/launch.sh', import.meta.url))
 
-const CURRENT = ['fine', 'absent', 'empty', 'truncated', 'garbage', 'two ends', 'crlf', 'path', 'no program', 'empty program', 'not executable', 'not installed'] as const
+const CURRENT = [
+  'fine',
+  'absent',
+  'empty',
+  'truncated',
+  'garbage',
+  'two ends',
+  'crlf',
+  'path',
+  'no program',
+  'empty program',
+  'not executable',
+  'not installed',
+] as const
 const CONFIRMED = ['fine', 'garbage', 'absent'] as const
 const PREVIOUS = ['usable', 'unusable', 'unnamed', 'itself'] as const
 const TRIAL = ['unnamed', '0', '2', '3', '7', 'x', '-1', '08', ''] as const
@@ -110,7 +123,13 @@ function launchShell(home: Home): Outcome {
 }
 
 function makeHome(t: TestContext, state: Partial<State> = {}): Home {
-  return buildHome(join(makeDir(t), 'home'), { current: 'fine', confirmed: 'fine', previous: 'usable', trial: '0', ...state })
+  return buildHome(join(makeDir(t), 'home'), {
+    current: 'fine',
+    confirmed: 'fine',
+    previous: 'usable',
+    trial: '0',
+    ...state,
+  })
 }
 
 describe('prepareLaunch', BOUNDED, () => {
@@ -134,7 +153,8 @@ describe('prepareLaunch', BOUNDED, () => {
       const last = runs.at(-1)
       if (state.previous === 'usable' && state.trial !== 'unnamed') assert.notEqual(last?.version, '2.0.0', about)
       assert.deepEqual(launchTwin(home).version, last?.version, about)
-      if (typeof first.record === 'object') assert.ok(first.trial === 'none' || first.record.trial?.started === Number(first.trial), about)
+      if (typeof first.record === 'object')
+        assert.ok(first.trial === 'none' || first.record.trial?.started === Number(first.trial), about)
     }
   })
 
@@ -151,7 +171,12 @@ describe('prepareLaunch', BOUNDED, () => {
   test('runs the previous version on a read-only home', (t) => {
     const mounted = mountTmpfs(t, '4m')
     if (mounted === undefined) return t.skip('no right to mount a file system here')
-    const home = buildHome(join(mounted, 'home'), { current: 'fine', confirmed: 'fine', previous: 'usable', trial: '0' })
+    const home = buildHome(join(mounted, 'home'), {
+      current: 'fine',
+      confirmed: 'fine',
+      previous: 'usable',
+      trial: '0',
+    })
     spawnSync('mount', ['-o', 'remount,ro', mounted])
     assert.equal(prepareLaunch(home, () => undefined).version, '1.0.0')
   })
@@ -184,8 +209,14 @@ describe('repairRecord', BOUNDED, () => {
     repairRecord(home, assert.fail)
     assert.equal(fs.readFileSync(home.current, 'utf8'), before)
     fs.rmSync(join(home.versions, '2.0.0/bin/agent'))
-    assert.deepEqual(repairRecord(home, () => undefined), { version: '1.0.0', failed: { version: '2.0.0', reason: 'missing' } })
-    assert.equal(fs.readFileSync(home.current, 'utf8'), formatLaunchRecord({ version: '1.0.0', failed: { version: '2.0.0', reason: 'missing' } }))
+    assert.deepEqual(
+      repairRecord(home, () => undefined),
+      { version: '1.0.0', failed: { version: '2.0.0', reason: 'missing' } },
+    )
+    assert.equal(
+      fs.readFileSync(home.current, 'utf8'),
+      formatLaunchRecord({ version: '1.0.0', failed: { version: '2.0.0', reason: 'missing' } }),
+    )
     assert.equal(repairRecord(homeAt(makeDir(t)), assert.fail), undefined)
   })
 })

@@ -48,7 +48,10 @@ async function deadPid(): Promise<number> {
 describe('the lock', BOUNDED, () => {
   test('is held during the work and free after it, whether that succeeds or throws', async (t) => {
     const home = makeHome(t)
-    assert.equal(await withLock(home, async () => fs.readdirSync(home.lock).join()).then((name) => /^[0-9]+-./.test(name)), true)
+    assert.equal(
+      await withLock(home, async () => fs.readdirSync(home.lock).join()).then((name) => /^[0-9]+-./.test(name)),
+      true,
+    )
     assert.deepEqual(fs.readdirSync(home.lock), ['free'])
     await assert.rejects(
       withLock(home, async () => Promise.reject(new Error('mine'))),
@@ -103,7 +106,8 @@ describe('the lock', BOUNDED, () => {
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
     t.after(() => parent.kill('SIGKILL'))
     const [pid] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
-    while (!/^State:\tZ/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (!/^State:\tZ/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')))
+      await new Promise((resolve) => setTimeout(resolve, 10))
     fs.renameSync(join(home.lock, 'free'), join(home.lock, `${pid}-12345-x`))
     assert.equal(await withLock(home, async () => 'taken'), 'taken')
   })

@@ -19,16 +19,26 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     await poll()
     const hash = readReceipt(home, '1.0.1')?.sha256
     for (let start = 1; start <= 4; start += 1) prepareLaunch(home, () => undefined)
-    assert.deepEqual(readLaunchRecord(home.current), { version: '1.0.0', failed: { version: '1.0.1', reason: 'tries' } })
+    assert.deepEqual(readLaunchRecord(home.current), {
+      version: '1.0.0',
+      failed: { version: '1.0.1', reason: 'tries' },
+    })
 
     assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
     assert.deepEqual(
-      loadState(home, settings.root, assert.fail).quarantine.map((entry) => [entry.sha256, entry.version, entry.reason]),
+      loadState(home, settings.root, assert.fail).quarantine.map((entry) => [
+        entry.sha256,
+        entry.version,
+        entry.reason,
+      ]),
       [[hash, '1.0.1', 'tries']],
     )
     assert.deepEqual(fs.readdirSync(home.versions), ['1.0.0'])
     const rolledBack = { kind: 'rolled-back', version: '1.0.1', to: '1.0.0', reason: 'tries' }
-    assert.deepEqual(events.filter(({ kind }) => kind === 'rolled-back'), [rolledBack])
+    assert.deepEqual(
+      events.filter(({ kind }) => kind === 'rolled-back'),
+      [rolledBack],
+    )
 
     assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
     assert.equal(events.filter(({ kind }) => kind === 'rolled-back').length, 1)
@@ -91,7 +101,8 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     const immovable = join(home.versions, 'immovable')
     fs.mkdirSync(immovable)
     const { spawnSync } = await import('node:child_process')
-    if (spawnSync('mount', ['-t', 'tmpfs', 'none', immovable]).status !== 0) return t.skip('no right to mount a file system here')
+    if (spawnSync('mount', ['-t', 'tmpfs', 'none', immovable]).status !== 0)
+      return t.skip('no right to mount a file system here')
     try {
       assert.equal(settle(settings, deps).version, '1.0.0')
       assert.match(JSON.stringify(events.at(-1)), /cannot tidy up/)

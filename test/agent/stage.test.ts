@@ -7,7 +7,19 @@ import { describe, test } from 'node:test'
 import { readReceipt } from '../../agent/receipt.ts'
 import { stageVersion } from '../../agent/stage.ts'
 import { type Binary, type Release, sha256 } from '../../manifests/index.ts'
-import { artifactOf, assertTidy, BOUNDED, failureOf, makeDir, makeMachine, manifestOf, program, publish, startHost, whatRuns } from './field.ts'
+import {
+  artifactOf,
+  assertTidy,
+  BOUNDED,
+  failureOf,
+  makeDir,
+  makeMachine,
+  manifestOf,
+  program,
+  publish,
+  startHost,
+  whatRuns,
+} from './field.ts'
 
 const NEXT = { version: '1.0.1' }
 
@@ -33,7 +45,10 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
       assert.deepEqual(fs.readdirSync(home.staging), [])
     }
     const binary = { unpack: 'tar', entry: 'bin/agent' }
-    host.serve('version.json', manifestOf({ ...NEXT, artifact, binary, sequence: 20, manifest: { release: { rollback_floor: '1.0.1' } } }))
+    host.serve(
+      'version.json',
+      manifestOf({ ...NEXT, artifact, binary, sequence: 20, manifest: { release: { rollback_floor: '1.0.1' } } }),
+    )
     assert.equal((await poll()).kind, 'swapped')
     assert.equal(whatRuns(home).answers, '1.0.1')
     assert.equal(fs.readFileSync(join(home.versions, '1.0.1/data'), 'utf8'), 'data')

@@ -42,8 +42,10 @@ describe('the state', () => {
     'cut off': (path) => fs.truncateSync(path, 100),
     zeros: (path) => fs.writeFileSync(path, Buffer.alloc(1000)),
     'no JSON': (path) => fs.writeFileSync(path, 'version=1.0.0'),
-    'of a later format': (path) => fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-state/1', 'moult-state/2')),
-    'with a root that is none': (path) => fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-root/1', 'x')),
+    'of a later format': (path) =>
+      fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-state/1', 'moult-state/2')),
+    'with a root that is none': (path) =>
+      fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-root/1', 'x')),
     'too large': (path) => fs.writeFileSync(path, Buffer.alloc(5 * 1024 * 1024, ' ')),
     gone: (path) => fs.rmSync(path),
   }
@@ -108,11 +110,21 @@ describe('the state', () => {
   test('keeps a bounded quarantine, the latest entries of it', () => {
     let state: State = FRESH
     for (let index = 0; index < QUARANTINE_MAX + 20; index += 1) {
-      state = withQuarantined(state, { sha256: sha256(Buffer.from(String(index))), version: '1.0.0', reason: 'x', at: 'now' })
+      state = withQuarantined(state, {
+        sha256: sha256(Buffer.from(String(index))),
+        version: '1.0.0',
+        reason: 'x',
+        at: 'now',
+      })
     }
     assert.equal(state.quarantine.length, QUARANTINE_MAX)
     assert.equal(state.quarantine.at(-1)?.sha256, sha256(Buffer.from(String(QUARANTINE_MAX + 19))))
-    const repeated = withQuarantined(state, { sha256: sha256(Buffer.from('50')), version: '1.0.0', reason: 'again', at: 'now' })
+    const repeated = withQuarantined(state, {
+      sha256: sha256(Buffer.from('50')),
+      version: '1.0.0',
+      reason: 'again',
+      at: 'now',
+    })
     assert.equal(repeated.quarantine.length, QUARANTINE_MAX)
   })
 
@@ -125,7 +137,10 @@ describe('the state', () => {
     saveState(home, STATE)
     fs.truncateSync(home.state)
     spawnSync('mount', ['-o', 'remount,ro', mounted])
-    assert.deepEqual(loadState(home, ROOT, () => undefined), STATE)
+    assert.deepEqual(
+      loadState(home, ROOT, () => undefined),
+      STATE,
+    )
     assert.equal((await failureOf(() => saveState(home, { ...STATE, timeFloorMs: 1 }))).code, 'ERR_STAGE_READ_ONLY')
   })
 })

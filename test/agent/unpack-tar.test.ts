@@ -40,7 +40,8 @@ function pax(records: Record<string, string>, type = 'x'): Buffer {
   const lines = Object.entries(records).map(([key, value]) => {
     const rest = ` ${key}=${value}\n`
     let length = Buffer.byteLength(rest) + 1
-    while (String(length).length + Buffer.byteLength(rest) !== length) length = String(length).length + Buffer.byteLength(rest)
+    while (String(length).length + Buffer.byteLength(rest) !== length)
+      length = String(length).length + Buffer.byteLength(rest)
     return `${length}${rest}`
   })
   return member({ name: 'pax', type, body: lines.join('') })
@@ -93,15 +94,18 @@ const HOSTILE: Record<string, Buffer> = {
   'an entry twice': archive({ name: 'file', body: 'x' }, { name: 'file', body: 'y' }),
   'twins by case': archive({ name: 'Agent', body: 'x' }, { name: 'agent', body: 'y' }),
   'a directory and a file of one name': archive({ name: 'a/', type: '5' }, { name: 'a', body: 'x' }),
+  'directories that are twins by case': archive({ name: 'lib/a', body: 'x' }, { name: 'Lib/b', body: 'x' }),
+  'a file in place of a directory': archive({ name: 'a/b', body: 'x' }, { name: 'a', body: 'x' }),
   'a file inside a file': archive({ name: 'a', body: 'x' }, { name: 'a/b', body: 'x' }),
   'the receipt': archive({ name: '.receipt', body: 'x' }),
   'the receipt by case': archive({ name: '.Receipt', body: 'x' }),
   'a PAX name that climbs': archive(pax({ path: '../evil' }), { name: 'fine', body: 'x' }),
-  'a global PAX name that climbs': archive(pax({ path: '../evil' }, 'g'), { name: 'fine', body: 'x' }),
-  'a PAX link': archive(pax({ linkpath: '/etc' }), { name: 'fine', body: 'x' }),
   'a PAX name of 4 KB': archive(pax({ path: 'n'.repeat(4096) }), { name: 'fine', body: 'x' }),
   'a PAX header that is too large': archive(pax({ comment: 'c'.repeat(100_000) }), { name: 'fine', body: 'x' }),
-  'a GNU long name that climbs': archive(member({ name: '././@LongLink', type: 'L', body: '../evil\0' }), { name: 'fine', body: 'x' }),
+  'a GNU long name that climbs': archive(member({ name: '././@LongLink', type: 'L', body: '../evil\0' }), {
+    name: 'fine',
+    body: 'x',
+  }),
   'a checksum that is wrong': Buffer.concat([Buffer.from(member({ name: 'file', body: 'x' }).fill(0x41, 0, 1)), END]),
   'no archive at all': Buffer.alloc(2048, 'x'),
   'nothing in it': END,
@@ -130,6 +134,21 @@ describe('unpacking a tree', { ...BOUNDED, concurrency: true }, () => {
     assert.deepEqual(modes, ['bin 755', 'bin/agent 755', 'deep/er/data 644', 'empty 644', `${LONG} 644`])
     assert.equal(fs.statSync(join(target, 'deep/er/data')).size, 100_000)
     assert.equal(fs.readFileSync(join(target, LONG), 'utf8'), 'long')
+  })
+
+  test('takes a directory that is listed late, and passes over headers that say nothing of use', async (t) => {
+    const { target, unpack } = makeRig(t)
+    await unpack(
+      archive(
+        pax({ path: '../evil' }, 'g'),
+        { name: 'a/b', body: 'x' },
+        { name: 'a/', type: '5' },
+        pax({ linkpath: '/etc', 'GNU.sparse.realsize': '99' }),
+        { name: 'plain', body: 'x' },
+      ),
+    )
+    assert.deepEqual(fs.readdirSync(target, { recursive: true }).toSorted(), ['a', 'a/b', 'plain'])
+    assert.ok(fs.lstatSync(join(target, 'plain')).isFile())
   })
 
   for (const [name, bytes] of Object.entries(HOSTILE)) {

@@ -58,14 +58,20 @@ describe('an update', { ...BOUNDED, concurrency: true }, () => {
     const dir = makeDir(t)
     let requests = 0
     const random = (): number => ((requests += 1) % 2 === 0 ? 0 : 0.9)
-    const server = await startServer({ dir, port: 0, faults: { latencyMs: 5, bytesPerSecond: 50_000, failRate: 0.5, random } })
+    const server = await startServer({
+      dir,
+      port: 0,
+      faults: { latencyMs: 5, bytesPerSecond: 50_000, failRate: 0.5, random },
+    })
     t.after(() => server.close(0))
     fs.writeFileSync(join(dir, 'version.json'), manifestOf(NEXT))
     fs.writeFileSync(join(dir, '1.0.1.bin'), artifactOf(NEXT))
     const machine = await makeMachine(t, server, { retries: 1 })
     assert.equal((await machine.poll()).kind, 'swapped')
     assert.deepEqual(
-      machine.events.filter(({ kind }) => kind === 'download-interrupted').map((event) => 'attempt' in event && event.attempt),
+      machine.events
+        .filter(({ kind }) => kind === 'download-interrupted')
+        .map((event) => 'attempt' in event && event.attempt),
       [1],
     )
   })
@@ -94,7 +100,12 @@ describe('an update', { ...BOUNDED, concurrency: true }, () => {
     fs.writeFileSync(machine.home.current, 'version=1.0.1\nprevious=1.0.0\nend\n')
     // The kept copy has rotted since; and 1.0.0 was adopted from another build anyway.
     fs.appendFileSync(join(machine.home.versions, '1.0.0', 'heartbeat-agent'), 'rot')
-    publish(host, { version: '1.0.0', sequence: 11, artifact: program('1.0.0', '# as published'), manifest: { rollout: { rollback: ['1.0.1'] } } })
+    publish(host, {
+      version: '1.0.0',
+      sequence: 11,
+      artifact: program('1.0.0', '# as published'),
+      manifest: { rollout: { rollback: ['1.0.1'] } },
+    })
     assert.deepEqual(await machine.poll(), { kind: 'swapped', version: '1.0.0', previous: '1.0.1' })
     assert.match(fs.readFileSync(join(machine.home.versions, '1.0.0', 'heartbeat-agent'), 'utf8'), /as published\n$/)
     assert.equal(whatRuns(machine.home).launched, '1.0.0')
@@ -115,7 +126,10 @@ describe('an update', { ...BOUNDED, concurrency: true }, () => {
     host.drain()
     for (let round = 0; round < 3; round += 1) await poll()
     assert.deepEqual(host.requests, ['version.json', 'version.json', 'version.json'])
-    assert.deepEqual(host.headers.slice(-3).map((headers) => headers['if-none-match'] !== undefined), [true, true, true])
+    assert.deepEqual(
+      host.headers.slice(-3).map((headers) => headers['if-none-match'] !== undefined),
+      [true, true, true],
+    )
     assert.deepEqual(files(), before)
   })
 
@@ -263,9 +277,15 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a page of the network in place of the download',
     code: 'ERR_BYTES_SIZE',
-    inflict: download((_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Log in</html>')),
+    inflict: download(
+      (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Log in</html>'),
+    ),
   },
-  { name: 'a download that is not there', code: 'ERR_NETWORK_STATUS', inflict: (host) => void host.answers.delete('1.0.1.bin') },
+  {
+    name: 'a download that is not there',
+    code: 'ERR_NETWORK_STATUS',
+    inflict: (host) => void host.answers.delete('1.0.1.bin'),
+  },
   {
     name: 'a program that does not start',
     code: 'ERR_STAGE_PREFLIGHT',
@@ -292,7 +312,9 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a manifest without signatures',
     code: 'ERR_TRUST_UNSIGNED',
-    inflict: manifestBytes(() => manifestOf({ ...NEXT, manifest: { edit: (document) => delete document['signatures'] } })),
+    inflict: manifestBytes(() =>
+      manifestOf({ ...NEXT, manifest: { edit: (document) => delete document['signatures'] } }),
+    ),
   },
   {
     name: 'a manifest that someone else has signed',

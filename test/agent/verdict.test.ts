@@ -58,7 +58,10 @@ describe('a verdict', { ...BOUNDED, concurrency: true }, () => {
     await adopt(home, '1.0.0')
     writeLaunchRecord(home.current, onTrial)
     assert.equal(rollBackVersion(home, '1.0.1', 'line\nbreak'), '1.0.0')
-    assert.deepEqual(readLaunchRecord(home.current), { version: '1.0.0', failed: { version: '1.0.1', reason: 'line?break' } })
+    assert.deepEqual(readLaunchRecord(home.current), {
+      version: '1.0.0',
+      failed: { version: '1.0.1', reason: 'line?break' },
+    })
   })
 
   test('leaves the trial as it is on a full disk', async (t) => {

@@ -87,7 +87,7 @@ describe('the packed npm package', { timeout: 180_000 }, () => {
       (name) =>
         !/^(?:dist|schemas)\/|^scripts\/[\w-]+\.sh$|^(?:README|SPEC|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/.test(
           name,
-        ) || /(?<!\.d)\.ts$|\.test\.|\.tsbuildinfo$|\.key$|(?:^|\/)(?:test|keys|updates|node_modules)\//.test(name),
+        ) || /(?<!\.d)\.ts$|\.test\.|\.tsbuildinfo$|\.key$|^keys\/|(?:^|\/)(?:test|updates|node_modules)\//.test(name),
     )
     assert.deepEqual(strange, [])
   })

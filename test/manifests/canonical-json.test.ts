@@ -2,15 +2,12 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 
-import {
-  canonicalJson,
-  type JsonObject,
-  type JsonValue,
-  parseStrictJson,
-  sha256,
-  signedBytes,
-} from '../../manifests/index.ts'
+import { canonicalJson, type JsonValue, parseStrictJson, sha256, signedBytes } from '../../manifests/index.ts'
+
+import { testSeed } from '../fuzz/random.ts'
+import { RandomDocuments } from '../fuzz/random-documents.ts'
 
 const text = (value: JsonValue): string => new TextDecoder().decode(canonicalJson(value))
 const hasJq = spawnSync('jq', ['--version']).status === 0
@@ -43,7 +40,7 @@ describe('canonical JSON', () => {
   })
 
   test('random documents give the bytes of `jq -cSj .` and read back the same', (t) => {
-    const seed = Number(process.env['MOULT_TEST_SEED'] ?? Date.now() >>> 0)
+    const seed = testSeed()
     t.diagnostic(`seed ${seed} (set MOULT_TEST_SEED to repeat)`)
     const random = new RandomDocuments(seed)
     const documents = Array.from({ length: 400 }, () => random.object(4))
@@ -65,78 +62,42 @@ describe('canonical JSON', () => {
   })
 })
 
-/** Documents of the strict profile, and sources for them with any order, spacing and escapes. */
-class RandomDocuments {
-  #state: number
+describe('canonical JSON as an encoding', () => {
+  const ROUNDS = 3000
 
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  /** An integer from 0 to below `limit` (mulberry32). */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % limit
-  }
-
-  object(depth: number): JsonObject {
-    const object: JsonObject = {}
-    for (let count = this.below(6); count > 0; count -= 1) {
-      const key = Array.from({ length: 1 + this.below(5) }, () => String.fromCharCode(0x20 + this.below(0x5f))).join('')
-      if (!(key in object)) object[key] = this.value(depth - 1)
+  test('is stable: what it gives reads back as the value, and gives the same bytes again', (t) => {
+    const seed = testSeed()
+    t.diagnostic(`seed ${seed} (set MOULT_TEST_SEED to repeat)`)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const random = new RandomDocuments(seed, round)
+      const value = random.value(4)
+      const bytes = canonicalJson(value)
+      const again = parseStrictJson(bytes)
+      assert.deepEqual(again, value, `seed ${seed}, round ${round}`)
+      assert.deepEqual(canonicalJson(again), bytes, `seed ${seed}, round ${round}`)
+      const rewritten = parseStrictJson(new TextEncoder().encode(random.write(value)))
+      assert.deepEqual(canonicalJson(rewritten), bytes, `seed ${seed}, round ${round}`)
     }
-    return object
-  }
+  })
 
-  value(depth: number): JsonValue {
-    const kind = this.below(depth > 0 ? 7 : 5)
-    if (kind === 0) return this.below(2) === 0
-    if (kind === 1) return null
-    if (kind === 2) return this.below(1000) - 500
-    if (kind === 3) return (this.below(2) * 2 - 1) * (this.below(2 ** 21) * 2 ** 32 + this.below(2 ** 32) || 1)
-    if (kind === 4) return this.string()
-    if (kind === 5) return this.object(depth)
-    return Array.from({ length: this.below(5) }, () => this.value(depth - 1))
-  }
-
-  string(): string {
-    const ranges = [
-      [0x20, 0x7e],
-      [0x20, 0x7e],
-      [0xa0, 0x24ff],
-      [0xd000, 0xd7ff],
-      [0xe000, 0xffff],
-      [0x10000, 0x10ffff],
-    ] as const
-    return Array.from({ length: this.below(12) }, () => {
-      const [from, to] = ranges[this.below(ranges.length)] ?? ranges[0]
-      return this.below(9) === 0
-        ? ('\t\n\r"\\/'[this.below(6)] ?? '')
-        : String.fromCodePoint(from + this.below(to - from + 1))
-    }).join('')
-  }
-
-  write(value: JsonValue): string {
-    const space = (): string => [' ', '\n', '\t', '\r\n', '', '', '', ''][this.below(8)] ?? ''
-    if (typeof value === 'string') {
-      const parts = Array.from(value, (char) =>
-        this.below(6) === 0 ? escaped(char) : JSON.stringify(char).slice(1, -1),
-      )
-      return `"${parts.join('')}"`
+  test('is injective: two values have the same bytes exactly if they are equal, near misses included', (t) => {
+    const seed = testSeed()
+    t.diagnostic(`seed ${seed} (set MOULT_TEST_SEED to repeat)`)
+    const valuesByText = new Map<string, JsonValue>()
+    let misses = 0
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const random = new RandomDocuments(seed, round)
+      const value = random.value(3)
+      const near = random.nearMiss(value)
+      const isEqual = isDeepStrictEqual(value, near)
+      assert.equal(text(near) === text(value), isEqual, `seed ${seed}, round ${round}`)
+      if (!isEqual) misses += 1
+      for (const one of [value, near]) {
+        const before = valuesByText.get(text(one))
+        if (before !== undefined) assert.deepEqual(one, before, `seed ${seed}, round ${round}`)
+        valuesByText.set(text(one), one)
+      }
     }
-    if (Array.isArray(value))
-      return `[${space()}${value.map((item) => this.write(item)).join(`,${space()}`)}${space()}]`
-    if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-    const entries = Object.entries(value).toSorted(() => this.below(3) - 1)
-    const members = entries.map(([key, item]) => `${this.write(key)}${space()}:${space()}${this.write(item)}`)
-    return `{${space()}${members.join(`${space()},${space()}`)}${space()}}`
-  }
-}
-
-function escaped(char: string): string {
-  return Array.from({ length: char.length }, (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`).join(
-    '',
-  )
-}
+    assert.ok(misses > ROUNDS / 2, `only ${misses} near misses`)
+  })
+})

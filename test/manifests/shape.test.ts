@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import { shape } from '../../manifests/index.ts'
+import { nearestName } from '../../manifests/nearest-name.ts'
 
 const {
   anything,
@@ -9,7 +10,6 @@ const {
   boolean,
   described,
   integer,
-  nearestName,
   object,
   oneOf,
   optional,

@@ -1,0 +1,30 @@
+import { formatDate, type Manifest, parseDate, type Root } from '../manifests/index.ts'
+
+export interface ExpiryWarning {
+  readonly kind: 'expires-soon'
+  readonly what: 'rollout' | 'root'
+  readonly expires: string
+  readonly text: string
+}
+
+/** Below this share of its life, a statement that a job should have renewed was probably not. */
+const LEFT_MIN_SHARE = 0.25
+/** A root says no date of birth, and people have to meet for the next one. */
+const ROOT_LEFT_MIN_MS = 90 * 24 * 60 * 60 * 1000
+
+/** What still holds, and will not for long. */
+export function expiryWarnings({ rollout }: Manifest, root: Root, now: number): ExpiryWarning[] {
+  const warnings: ExpiryWarning[] = []
+  const expires = parseDate(rollout.expires) ?? 0
+  const life = expires - (parseDate(rollout.issued) ?? 0)
+  if (expires - now < life * LEFT_MIN_SHARE) {
+    const text = `less than a quarter of its life is left: the rollout expires at ${rollout.expires}; renew it with \`moult rollout set\``
+    warnings.push({ kind: 'expires-soon', what: 'rollout', expires: rollout.expires, text })
+  }
+  if (root.expiresMs - now < ROOT_LEFT_MIN_MS) {
+    const date = formatDate(root.expiresMs)
+    const text = `root ${root.version} expires at ${date}; sign a new one with \`moult root\``
+    warnings.push({ kind: 'expires-soon', what: 'root', expires: date, text })
+  }
+  return warnings
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { describe, test, type TestContext } from 'node:test'
+
+import { type Home, homeAt } from '../../agent/home.ts'
+import { loadSettings } from '../../agent/settings.ts'
+import { settingsFromEnvironment } from '../../agent/settings-environment.ts'
+import { makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
+import { failureOf, makeDir } from './field.ts'
+
+const SERVER = 'https://updates.example.com/agent'
+
+function makeHome(t: TestContext, config: unknown = { server: SERVER }): Home {
+  const home = homeAt(makeDir(t))
+  fs.writeFileSync(home.root, JSON.stringify(makeRoot()))
+  if (config !== undefined) fs.writeFileSync(home.config, typeof config === 'string' ? config : JSON.stringify(config))
+  return home
+}
+
+describe('settings', () => {
+  test('have the documented defaults', (t) => {
+    const home = makeHome(t)
+    const { root, home: _, url, ...settings } = loadSettings(home.path, {})
+    assert.equal(root.name, 'heartbeat-agent')
+    assert.equal(url.href, `${SERVER}/version.json`)
+    assert.deepEqual(settings, {
+      channel: 'stable',
+      enabled: true,
+      autoInstall: true,
+      intervalMs: 300_000,
+      headers: {},
+      downloadTimeoutMs: 1_800_000,
+      stallMs: 30_000,
+      retries: 5,
+      maxPackageSize: 2 ** 30,
+      preflight: ['--version'],
+      tries: 3,
+      probationMs: 60_000,
+      probationDeadlineMs: 600_000,
+      health: {},
+      keepVersions: 3,
+      keepDays: 7,
+      stopTimeoutMs: 30_000,
+    })
+  })
+
+  test('come from the file, then the environment, then the caller', (t) => {
+    const home = makeHome(t, { server: SERVER, interval: '1h', retries: 1, tries: 5 })
+    const env = { UPDATE_INTERVAL: '2h', UPDATE_MAX_RETRIES: '2' }
+    const { intervalMs, retries, tries } = loadSettings(home.path, env, { interval: '3h' })
+    assert.deepEqual([intervalMs, retries, tries], [3 * 3_600_000, 2, 5])
+  })
+
+  test('take every name of the environment that older systems use', () => {
+    assert.deepEqual(
+      settingsFromEnvironment({
+        UPDATE_SERVER: SERVER,
+        UPDATE_INTERVAL: '5m',
+        UPDATE_MODE: 'auto',
+        UPDATE_ENABLED: 'TRUE',
+        UPDATE_AUTO_INSTALL: 'false',
+        UPDATE_DOWNLOAD_TIMEOUT: '1h',
+        UPDATE_MAX_RETRIES: '3',
+        UPDATE_MAX_PACKAGE_SIZE: '1000',
+        UPDATE_BACKUP_RETENTION: '4',
+        UPDATE_SIGNATURE_REQUIRED: 'true',
+        UNRELATED: 'x',
+      }),
+      {
+        server: SERVER,
+        interval: '5m',
+        mode: 'auto',
+        enabled: true,
+        autoInstall: false,
+        downloadTimeout: '1h',
+        retries: 3,
+        maxPackageSize: 1000,
+        keepVersions: 4,
+      },
+    )
+    const empty = { UPDATE_SERVER: '', UPDATE_ENABLED: '', UPDATE_SIGNATURE_REQUIRED: '', UPDATE_AUTO_APPROVE: '' }
+    assert.deepEqual(settingsFromEnvironment(empty), {})
+  })
+
+  test('refuse to do without signatures, and to pass over a name that would hold updates back', async () => {
+    for (const off of ['false', '0', 'no', 'False']) {
+      const error = await failureOf(() => settingsFromEnvironment({ UPDATE_SIGNATURE_REQUIRED: off }))
+      assert.equal(error.code, 'ERR_CONFIG_INVALID')
+      assert.match(error.hint ?? '', /[Uu]nsigned/)
+    }
+    for (const name of ['UPDATE_MAINTENANCE_WINDOW_START', 'UPDATE_MAINTENANCE_WINDOW_END', 'UPDATE_ROLLOUT_PERCENT']) {
+      assert.equal((await failureOf(() => settingsFromEnvironment({ [name]: '5' }))).code, 'ERR_CONFIG_INVALID')
+    }
+    assert.equal((await failureOf(() => settingsFromEnvironment({ UPDATE_ENABLED: 'maybe' }))).exitCode, 2)
+  })
+
+  test('name the nearest key to an unknown one', async (t) => {
+    const error = await failureOf(() => loadSettings(makeHome(t, { server: SERVER, intervall: '1h' }).path, {}))
+    assert.equal(error.code, 'ERR_CONFIG_INVALID')
+    assert.equal(error.details['nearest'], 'interval')
+    assert.match(error.hint ?? '', /interval/)
+  })
+
+  test('are refused with the path of what is wrong', async (t) => {
+    const bad: [unknown, RegExp][] = [
+      ['not JSON', /not JSON/],
+      ['', /not JSON/],
+      [[], /server/],
+      [{}, /server/],
+      [{ server: 'ftp://example.com' }, /server/],
+      [{ server: 'nowhere' }, /server/],
+      [{ server: 'https://user:secret@example.com/' }, /without credentials/],
+      [{ server: SERVER, interval: '5 minutes' }, /interval/],
+      [{ server: SERVER, interval: '10ms' }, /interval/],
+      [{ server: SERVER, tries: 0 }, /tries/],
+      [{ server: SERVER, retries: -1 }, /retries/],
+      [{ server: SERVER, mode: 'manual' }, /mode/],
+      [{ server: SERVER, channel: '../beta' }, /channel/],
+      [{ server: SERVER, headers: { 'x y': 'z' } }, /headers/],
+      [{ server: SERVER, headers: { token: 'line\nbreak' } }, /headers\.token/],
+      [{ server: SERVER, health: { command: [] } }, /health\.command/],
+      [{ server: SERVER, keepVersions: 1 }, /keepVersions/],
+    ]
+    for (const [config, says] of bad) {
+      const error = await failureOf(() => loadSettings(makeHome(t, config).path, {}))
+      assert.equal(error.code, 'ERR_CONFIG_INVALID', JSON.stringify(config))
+      assert.match(error.message, says)
+      assert.doesNotMatch(error.message, /secret/)
+    }
+    assert.equal((await failureOf(() => loadSettings(makeDir(t), {}))).code, 'ERR_CONFIG_MISSING')
+    for (const [name, value] of [
+      ['UPDATE_MAX_RETRIES', 'many'],
+      ['UPDATE_MAX_PACKAGE_SIZE', '1e99'],
+      ['UPDATE_BACKUP_RETENTION', '-1'],
+    ]) {
+      assert.equal(
+        (await failureOf(() => loadSettings(makeHome(t).path, { [name ?? '']: value }))).code,
+        'ERR_CONFIG_INVALID',
+      )
+    }
+  })
+
+  test('never hold a time that a timer would take for none', (t) => {
+    const long = {
+      interval: '400d',
+      downloadTimeout: '400d',
+      stallTimeout: '400d',
+      probation: '400d',
+      stopTimeout: '400d',
+    }
+    const settings = loadSettings(makeHome(t, { server: SERVER, ...long }).path, {})
+    for (const [name, value] of Object.entries(settings)) {
+      if (name.endsWith('Ms') && name !== 'probationDeadlineMs') assert.equal(value, 2 ** 31 - 1, name)
+    }
+  })
+
+  test('leave a short probation time for its first poll', (t) => {
+    const deadline = (probation: string): number =>
+      loadSettings(makeHome(t, { server: SERVER, probation }).path, {}).probationDeadlineMs
+    assert.deepEqual(['0s', '1s', '10m'].map(deadline), [60_000, 60_000, 6_000_000])
+  })
+
+  test('pin a root that is signed by itself, at a path relative to home or absolute', async (t) => {
+    const home = makeHome(t)
+    const elsewhere = makeHome(t).root
+    assert.equal(loadSettings(home.path, {}, { root: elsewhere }).root.version, 1)
+    fs.renameSync(home.root, `${home.path}/other.json`)
+    assert.equal(loadSettings(home.path, {}, { root: 'other.json' }).root.version, 1)
+    const codes: [string | Buffer, string][] = [
+      ['{', 'ERR_TRUST_ROOT'],
+      ['', 'ERR_TRUST_ROOT'],
+      ['null', 'ERR_TRUST_ROOT'],
+      ['{}', 'ERR_TRUST_ROOT'],
+      [JSON.stringify({ ...makeRoot(), signatures: [] }), 'ERR_TRUST_UNSIGNED'],
+      [JSON.stringify(makeRoot({ signers: [makeKey('thief')] })), 'ERR_TRUST_SIGNATURE'],
+    ]
+    for (const [content, code] of codes) {
+      fs.writeFileSync(home.root, content)
+      const error = await failureOf(() => loadSettings(home.path, {}))
+      assert.equal(error.code, code)
+      assert.equal(error.exitCode, 22)
+    }
+  })
+
+  test('are in force or not by enabled and mode', (t) => {
+    const enabled = (given: object): boolean => loadSettings(makeHome(t, { server: SERVER, ...given }).path, {}).enabled
+    assert.deepEqual([{}, { enabled: false }, { mode: 'disabled' }, { mode: 'auto' }].map(enabled), [
+      true,
+      false,
+      false,
+      true,
+    ])
+  })
+})

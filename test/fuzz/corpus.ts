@@ -1,0 +1,119 @@
+// What the fuzzer starts from: valid manifests of one publisher, each with an agent that accepts it. Parts of one may end
+// up in another, as a hostile host can mix what was signed.
+
+import {
+  NO_FLOOR,
+  parseStrictJson,
+  ROLLOUT_UNSIGNED,
+  statementDigest,
+  type JsonObject,
+  type Trust,
+} from '../../manifests/index.ts'
+import {
+  defaultKeys,
+  makeKey,
+  makeManifest,
+  type ManifestOptions,
+  makeRoot,
+  makeRootChain,
+  member,
+  NOW_MS,
+  type TestKeys,
+} from '../fixtures/signed-manifest.ts'
+
+export interface Sample {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly document: JsonObject
+  readonly trust: Trust
+  readonly now: number
+}
+
+const keys = defaultKeys()
+const small = { changelog: undefined, binaries: { 'linux-amd64': { url: 'x', sha256: 'ab'.repeat(32), size: 7 } } }
+const rich = {
+  min_version: '1.2.0',
+  rollback_floor: '1.3.0',
+  container_image: 'registry.example.com/heartbeat@sha256:00',
+  changelog: 'Fixed\n\t"WAL" caf\u00e9 \u{1f600} \\ directory',
+  binaries: {
+    'linux-amd64': {
+      url: '../bin/1.4.2/heartbeat-agent-linux-amd64',
+      sha256: 'ab'.repeat(32),
+      size: 18_500_000,
+      unpack: 'tar',
+      entry: 'bin/agent',
+      downloads: [
+        { url: 'x.br', size: 6_100_000, sha256: 'cd'.repeat(32), encoding: 'br' },
+        { url: 'x.delta', size: 410_000, sha256: 'ef'.repeat(32), encoding: 'zz', from: '01'.repeat(32) },
+      ],
+    },
+  },
+}
+const richRollout = {
+  paused: false,
+  salt: 'pepper',
+  poll: '5m',
+  rollback: ['1.4.3', '1.4.4-rc.1'],
+  previous: '23'.repeat(32),
+  stages: [
+    { at: '2026-11-21T02:00:00Z', percent: 5 },
+    { at: '2026-11-22T02:00:00.500Z', percent: 25 },
+  ],
+  later: { deep: [[1, -2, { a: null }]] },
+}
+const three: TestKeys = {
+  ...keys,
+  release: [...keys.release, makeKey('release b'), makeKey('release c')],
+  rollout: [...keys.rollout, makeKey('rollout b')],
+}
+const rotated: TestKeys = { ...keys, release: [makeKey('release 2')], rollout: [makeKey('rollout 2')] }
+const rerooted: TestKeys = { ...rotated, root: [makeKey('root 2')] }
+const same = makeManifest()
+const sameFloor = { sequence: 42, digest: statementDigest(member(same.document, 'rollout'), ROLLOUT_UNSIGNED) }
+
+const OPTIONS: readonly (readonly [name: string, options: ManifestOptions])[] = [
+  ['small', { release: small }],
+  ['small, of an older release', { release: { ...small, version: '1.4.1' }, rollout: { sequence: 41 } }],
+  ['small, the next rollout', { release: small, rollout: { sequence: 43, paused: true } }],
+  [
+    'small, at the floor',
+    { release: small, rollout: { sequence: 44 }, floor: { sequence: 43, digest: '0'.repeat(64) } },
+  ],
+  ['plain, accepted before', { floor: sameFloor }],
+  ['rich', { release: rich, rollout: richRollout }],
+  [
+    'two of three',
+    {
+      release: small,
+      keys: three,
+      pinned: makeRoot({ keys: three, thresholds: { release: 2, rollout: 2 } }),
+      releaseSigners: three.release.slice(1),
+    },
+  ],
+  [
+    'with a chain that resets the floor',
+    {
+      release: small,
+      keys: rerooted,
+      pinned: makeRoot(),
+      chain: makeRootChain(3, (version) => ({ keys: version === 1 ? keys : version === 2 ? rotated : rerooted })),
+      floor: { sequence: Number.MAX_SAFE_INTEGER, digest: '0'.repeat(64) },
+    },
+  ],
+]
+
+/** Index of the first sample that carries a chain: it costs several times as much as the others. */
+export const FIRST_WITH_CHAIN = OPTIONS.length - 1
+
+export const CORPUS: readonly Sample[] = OPTIONS.map(([name, options]) => {
+  const serialise = (document: JsonObject): string => JSON.stringify(document)
+  const { bytes, trust, document } = makeManifest({ serialise, ...options })
+  return { name, bytes, document, trust: { ...trust, floor: options.floor ?? NO_FLOOR }, now: NOW_MS }
+})
+
+/** Every root document that a walk may end at: the pinned ones and their signed successors. */
+export const GENUINE_ROOTS: readonly JsonObject[] = CORPUS.flatMap(({ document, trust }) => {
+  const chain = parseStrictJson(new TextEncoder().encode(JSON.stringify(document['trust'] ?? [])))
+  return [trust.root.document, ...(chain as JsonObject[])]
+})
