@@ -39,11 +39,9 @@ export function eventText(event: AgentEvent): string {
 
 /** The event as one line of JSON, with the time. */
 export function eventJson(event: AgentEvent, nowMs: number): string {
-  const plain = (key: string, value: unknown): unknown => {
-    if (key !== 'error') return value
-    return toMoultError(value).toJSON()
-  }
-  return JSON.stringify({ time: formatDate(nowMs), ...event }, plain)
+  // Not in a replacer: that is called with what the error's own toJSON() has made of it, which is no error any more.
+  const error = 'error' in event ? { error: toMoultError(event.error).toJSON() } : {}
+  return JSON.stringify({ time: formatDate(nowMs), ...event, ...error })
 }
 
 export function errorText(error: unknown): string {

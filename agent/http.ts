@@ -6,6 +6,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 
 import { MoultError } from '../manifests/index.ts'
+import { guardedLookup } from './guarded-lookup.ts'
 import { REDIRECTS_MAX, resolveUrl, withoutSecrets } from './url-policy.ts'
 
 export interface HttpOptions {
@@ -58,6 +59,7 @@ function send(
   return new Promise((resolve, reject) => {
     const outgoing = (isSecure ? requestHttps : requestHttp)(url, {
       agent: isSecure ? httpsAgent : httpAgent,
+      lookup: guardedLookup(base),
       headers: { 'accept-encoding': 'identity', ...headers, ...secret },
     })
     let response: IncomingMessage | undefined

@@ -59,11 +59,12 @@ async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<
     const input = createReadStream(archive)
     const fail = (error: Error): void => {
       if (failure !== undefined) return
-      failure = isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message)
+      const cause = isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message)
+      failure = cause
       input.destroy()
       // Ends a write that waits for more of its entry: the caller removes the tree, and nothing may still be made in it.
       current?.destroy()
-      void work.catch(() => undefined).then(() => reject(failure))
+      void work.catch(() => undefined).then(() => reject(cause))
     }
     parser.on('entry', (entry: ReadEntry) => {
       current = entry

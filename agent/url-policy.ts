@@ -80,7 +80,8 @@ export function withoutSecrets(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`
 }
 
-function isInternal(hostname: string): boolean {
+/** True for a name or address of this machine or of a network that is not the public one. */
+export function isInternal(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$|\.$/g, '')
   if (host === 'localhost' || host.endsWith('.localhost')) return true
   const family = isIP(host)

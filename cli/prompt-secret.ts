@@ -18,8 +18,9 @@ export async function promptSecret(question: string, signal: AbortSignal): Promi
   const { stdin, stderr } = process
   if (!stdin.isTTY || !stderr.isTTY) return undefined
   signal.throwIfAborted()
-  stderr.write(question)
+  // Before the question: a quick typist, or a program, would see the first letters shown.
   stdin.setRawMode(true)
+  stderr.write(question)
   const decoder = new StringDecoder('utf8')
   let typed: string[] = []
   try {
@@ -34,7 +35,7 @@ export async function promptSecret(question: string, signal: AbortSignal): Promi
           else if (key >= ' ') typed.push(key)
         }
       }
-      stdin.on('data', onData).once('end', finish)
+      stdin.on('data', onData).once('end', finish).resume()
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
     })
   } finally {

@@ -15,6 +15,8 @@ import { judgeMutant, makeMutant } from '../test/fuzz/fuzz-manifests.ts'
 const HEAP_MB = 64
 const HANG_MS = 60_000
 const REPORT_EVERY = 500
+/** On Node 20 a worker does not inherit the loader of its parent. */
+const WORKER_START = `import('tsx/esm/api').then(({ register }) => (register(), import(${JSON.stringify(import.meta.url)})))`
 
 interface Task {
   readonly seed: number
@@ -108,7 +110,8 @@ function runWorker(task: Omit<Task, 'progress'>, take: (report: Report) => void)
   const progress = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * (task.slot + 1)))
   const repeat = (): string => `--seed ${task.seed} --only ${progress[task.slot] ?? 0}`
   return new Promise((settle, reject) => {
-    const worker = new Worker(new URL(import.meta.url), {
+    const worker = new Worker(WORKER_START, {
+      eval: true,
       workerData: { ...task, progress } satisfies Task,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: HEAP_MB / 4 },
     })

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { basename, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { readVector } from './helpers/read-vector.ts'
+import { NOW } from './fixtures/signed-manifest.ts'
+import { makeMutant, type Mutant } from './fuzz/fuzz-manifests.ts'
+import { testSeed } from './fuzz/random.ts'
+import { type Outcome, readVector, runVector } from './helpers/read-vector.ts'
 
 const SOURCES = fileURLToPath(new URL('second-verifier/', import.meta.url))
 const VECTORS = fileURLToPath(new URL('vectors/', import.meta.url))
@@ -24,6 +27,8 @@ const goEnv = {
   CGO_ENABLED: '0',
 }
 const hasGo = spawnSync('go', ['version']).status === 0
+const program = join(scratch, 'second-verifier')
+const MUTANTS = 300
 const skip = hasGo ? false : 'go is not installed: the vectors were NOT compared with the second verifier'
 
 function go(...args: string[]): string {
@@ -32,20 +37,57 @@ function go(...args: string[]): string {
   return stdout
 }
 
+function verdictsOf(paths: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync(program, paths, { encoding: 'utf8', maxBuffer: 1 << 24 })
+  assert.equal(status, 0, stderr)
+  return stdout.trimEnd().split('\n')
+}
+
+/** What the second verifier prints for an outcome. */
+function lineOf(name: string, { verdict, after: kept }: Outcome): string {
+  if (kept === undefined) return `${name} ${verdict} -`
+  return `${name} ${verdict} root=${kept.root} sequence=${kept.sequence} digest=${kept.digest || 'none'}`
+}
+
+function mutantVector({ sample, bytes }: Mutant): string {
+  const { root, channel, floor } = sample.trust
+  return JSON.stringify({
+    comment: sample.name,
+    expect: 'ok',
+    now: NOW,
+    trust: { root: root.document, channel },
+    state: floor,
+    manifest: { base64: Buffer.from(bytes).toString('base64') },
+  })
+}
+
 describe('the second verifier', { skip }, () => {
-  test('agrees with every vector on the verdict and on what the agent has afterwards', () => {
-    const program = join(scratch, 'second-verifier')
+  before(() => {
     go('build', '-o', program, '.')
+  })
+
+  test('agrees with every vector on the verdict and on what the agent has afterwards', () => {
     const paths = readdirSync(VECTORS).map((name) => join(VECTORS, name))
-    const { status, stdout, stderr } = spawnSync(program, paths, { encoding: 'utf8', maxBuffer: 1 << 24 })
-    assert.equal(status, 0, stderr)
     const expected = paths.map((path) => {
       const { expect, after: kept } = readVector(readFileSync(path, 'utf8'))
-      const name = path.slice(VECTORS.length, -'.json'.length)
-      if (kept === undefined) return `${name} ${expect} -`
-      return `${name} ${expect} root=${kept.root} sequence=${kept.sequence} digest=${kept.digest || 'none'}`
+      return lineOf(basename(path, '.json'), { verdict: expect, ...(kept === undefined ? {} : { after: kept }) })
     })
-    assert.deepEqual(stdout.trimEnd().split('\n'), expected)
+    assert.deepEqual(verdictsOf(paths), expected)
+  })
+
+  test('agrees with the first on mutants of signed manifests', (t) => {
+    const seed = testSeed()
+    t.diagnostic(`seed ${seed} (set MOULT_TEST_SEED to repeat)`)
+    const mutants = Array.from({ length: MUTANTS }, (_, index) => {
+      const text = mutantVector(makeMutant(seed, index))
+      const path = join(scratch, `${index}.json`)
+      writeFileSync(path, text)
+      return { path, line: lineOf(String(index), runVector(readVector(text))) }
+    })
+    assert.deepEqual(
+      verdictsOf(mutants.map(({ path }) => path)),
+      mutants.map(({ line }) => line),
+    )
   })
 
   test('is formatted, and has no dependencies', () => {

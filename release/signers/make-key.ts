@@ -60,7 +60,7 @@ async function assertOnlyName(path: string): Promise<void> {
 }
 
 function assertPassphrase(text: string): string {
-  if ([...text].length >= PASSPHRASE_MIN_CHARS) return text
+  if (Array.from(text).length >= PASSPHRASE_MIN_CHARS) return text
   throw new MoultError('ERR_CONFIG_KEY', `a passphrase of less than ${PASSPHRASE_MIN_CHARS} characters`, {
     hint: 'Take five or six words that nobody else would put together.',
   })

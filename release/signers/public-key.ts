@@ -34,8 +34,9 @@ export function formatPublicKey(publicKey: Uint8Array): string {
 }
 
 /**
- * The public key that a text names: bare base64, a public key file, a file with bare base64, or a private key file, of
- * which the public half is taken (no passphrase is needed). A path that looks like base64 can be written as `./<path>`.
+ * The public key that a text names: bare base64, a public key file, or a private key file, of which the public half is
+ * taken (no passphrase is needed). A path that looks like base64 can be written as `./<path>`. A file with bare base64 is
+ * refused: a seed, as the variable MOULT_KEY holds it, looks the same, and would end up in a root for all to read.
  * @throws MoultError ERR_TRUST_KEY for a weak key, ERR_CONFIG_KEY for anything that is no key
  */
 export async function readPublicKey(source: string): Promise<Uint8Array> {
@@ -48,7 +49,7 @@ export async function readPublicKey(source: string): Promise<Uint8Array> {
     assertPrivate(source, mode)
     return stored.kind === 'plain' ? publicKeyOfSeed(stored.seed) : stored.publicKey
   }
-  const found = readBare(text.trim()) ?? parsePublicKey(text)
+  const found = parsePublicKey(text)
   if (found !== undefined) return found
   throw new MoultError('ERR_CONFIG_KEY', `not a public key, and no file that holds one: ${source}`, {
     hint: 'Print it with `moult keys public <key file>`.',

@@ -21,7 +21,7 @@ interface Rig {
   readonly path: string
   readonly events: AgentEvent[]
   readonly options: DownloadOptions
-  fetch(overrides?: Partial<DownloadOptions>): Promise<string>
+  readonly fetch: (overrides?: Partial<DownloadOptions>) => Promise<string>
 }
 
 async function makeRig(t: TestContext): Promise<Rig> {

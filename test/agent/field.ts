@@ -171,7 +171,7 @@ export interface Machine {
   readonly events: AgentEvent[]
   readonly deps: UpdateDeps
   /** One poll under the lock; installs unless told otherwise. */
-  poll(options?: { apply?: boolean; deps?: Partial<UpdateDeps> }): Promise<UpdateResult>
+  readonly poll: (options?: { apply?: boolean; deps?: Partial<UpdateDeps> }) => Promise<UpdateResult>
 }
 
 /** A home with version 1.0.0 that follows the host. */

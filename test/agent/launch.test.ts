@@ -47,8 +47,9 @@ const STATES: readonly State[] = CURRENT.flatMap((current) =>
     PREVIOUS.flatMap((previous) => TRIAL.map((trial) => ({ current, confirmed, previous, trial }))),
   ),
 )
-/** Each run of the shell costs some milliseconds: a third of the table for both, all of it for the twin. */
-const SHARED = STATES.filter((_, index) => index % 3 === 0)
+/** Each run of the shell, and each flush of the twin, costs some milliseconds: parts of the table that meet all its values. */
+const SHARED = STATES.filter((_, index) => index % 5 === 0)
+const REPEATED = STATES.filter((_, index) => index % 5 === 1)
 
 function installVersion(home: Home, version: string, seconds: number): string {
   const directory = join(home.versions, version)
@@ -142,9 +143,9 @@ describe('prepareLaunch', BOUNDED, () => {
     }
   })
 
-  test(`runs something sound, counts each try and is idempotent in all ${STATES.length} states`, (t) => {
+  test(`runs something sound, counts each try and is idempotent in ${REPEATED.length} states`, (t) => {
     const dir = makeDir(t)
-    for (const [index, state] of STATES.entries()) {
+    for (const [index, state] of REPEATED.entries()) {
       const about = JSON.stringify(state)
       const home = buildHome(join(dir, String(index)), state)
       const first = launchTwin(home)
@@ -191,9 +192,9 @@ describe('prepareLaunch', BOUNDED, () => {
 })
 
 describe('repairRecord', BOUNDED, () => {
-  test('makes the record name what the launcher runs, in every state', (t) => {
+  test('makes the record name what the launcher runs', (t) => {
     const dir = makeDir(t)
-    for (const [index, state] of STATES.entries()) {
+    for (const [index, state] of REPEATED.entries()) {
       const home = buildHome(join(dir, String(index)), state)
       const { version } = launchTwin(home)
       const repaired = repairRecord(home, () => undefined)

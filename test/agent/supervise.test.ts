@@ -25,7 +25,7 @@ interface Run {
   readonly log: string
   readonly stop: () => void
   readonly ended: Promise<number>
-  count(kind: AgentEvent['kind'], version?: string): number
+  readonly count: (kind: AgentEvent['kind'], version?: string) => number
 }
 
 /** A program that writes what happens to it to a log and runs until it is stopped. */

@@ -53,7 +53,7 @@ const archive = (...members: readonly (Member | Buffer)[]): Buffer =>
 
 interface Rig {
   readonly target: string
-  unpack(bytes: Buffer, limit?: number): Promise<void>
+  readonly unpack: (bytes: Buffer, limit?: number) => Promise<void>
 }
 
 function makeRig(t: TestContext): Rig {
@@ -147,7 +147,7 @@ describe('unpacking a tree', { ...BOUNDED, concurrency: true }, () => {
         { name: 'plain', body: 'x' },
       ),
     )
-    assert.deepEqual(fs.readdirSync(target, { recursive: true }).toSorted(), ['a', 'a/b', 'plain'])
+    assert.deepEqual(new Set(fs.readdirSync(target, { recursive: true })), new Set(['a', 'a/b', 'plain']))
     assert.ok(fs.lstatSync(join(target, 'plain')).isFile())
   })
 

@@ -15,7 +15,7 @@ interface Agent {
   readonly child: ChildProcess
   readonly lines: string[]
   readonly exited: Promise<number | null>
-  has(text: string): boolean
+  readonly has: (text: string) => boolean
 }
 
 /** A Node program with an updater inside. It works, saying `work`, until it is ended. */

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../manifests/index.ts'
 import { malleate } from '../vector-cases/edwards.ts'
 import { CORPUS, GENUINE_ROOTS } from './corpus.ts'
 import type { Random } from './random.ts'
-import { RandomDocuments } from './random-documents.ts'
+import type { RandomDocuments } from './random-documents.ts'
 
 /** A place in a document: a member of an object or an element of an array. */
 interface Place {
@@ -18,14 +18,26 @@ const NAMES = ['signatures', 'rollout', 'trust', 'version', 'later', 'key', 'sig
 
 /** One change of the document, or two, written in some form. */
 export function mutateStructure(random: RandomDocuments, document: JsonObject): string {
-  const copy = structuredClone(document)
-  for (let times = random.once(4) ? 2 : 1; times > 0; times -= 1) {
+  const copy = structuredClone(random.once(8) ? mixStatements(random) : document)
+  for (let times = random.below(4) >> 1; times >= 0; times -= 1) {
+    if (times === 0 && random.once(8)) break
     if (random.once(3)) changeUnsigned(random, copy)
     else changePlace(random, copy)
   }
   const form = random.below(4)
   if (form === 0) return random.write(copy)
   return JSON.stringify(copy, null, form === 1 ? 2 : undefined)
+}
+
+/** The release of one signed document, the rollout of another, the roots of a third. */
+function mixStatements(random: Random): JsonObject {
+  const [release, rollout, chain] = [random.pick(CORPUS), random.pick(CORPUS), random.pick(CORPUS)]
+  const trust = chain.document['trust']
+  return {
+    ...release.document,
+    rollout: rollout.document['rollout'] ?? null,
+    ...(trust === undefined ? {} : { trust }),
+  }
 }
 
 function changePlace(random: Random, document: JsonObject): void {

@@ -37,7 +37,9 @@ export class RandomDocuments extends Random {
   string(): string {
     return Array.from({ length: this.below(12) }, () => {
       const [from, to] = this.pick(RANGES)
-      return this.once(9) ? this.pick([...'\t\n\r"\\/']) : String.fromCodePoint(from + this.below(to - from + 1))
+      return this.once(9)
+        ? this.pick(['\t', '\n', '\r', '"', '\\', '/'])
+        : String.fromCodePoint(from + this.below(to - from + 1))
     }).join('')
   }
 
@@ -68,7 +70,7 @@ export class RandomDocuments extends Random {
       [value],
       { '': value },
       null,
-      `${String(value)} `,
+      `${JSON.stringify(value)} `,
       0,
       [],
       {},
@@ -86,7 +88,7 @@ export class RandomDocuments extends Random {
       [...rest, item],
       array.toSpliced(at, 0, item),
       [array.slice(0, at), ...array.slice(at)],
-      array.flat() as JsonValue[],
+      array.flat(),
       Object.fromEntries(array.map((element, index) => [String(index), element])),
     ])
   }

@@ -17,7 +17,7 @@ import {
 } from '../../manifests/index.ts'
 import { signerOfSeed } from '../../release/index.ts'
 import { signDocument } from '../../release/sign.ts'
-import { type Finished, jsonOf, readJson, Scene } from './moult.ts'
+import { type Finished, jsonOf, MAIN, readJson, type Scene } from './moult.ts'
 
 const DAY_MS = 86_400_000
 export const NAME = 'tide-gauge'
@@ -111,7 +111,6 @@ export class Ceremony {
   /** Where the folder is served; each world has its own host. */
   async serve(folder = 'updates'): Promise<string> {
     const args = ['serve', folder, '--port', '0', '--json', '--quiet']
-    const { MAIN } = await import('./moult.ts')
     const server = this.scene.start(process.execPath, [MAIN, ...args], { cwd: this.dir })
     const [, url = ''] = await server.line(/^\{"url":"([^"]+)"/)
     return url.replace(/\/$/, '')

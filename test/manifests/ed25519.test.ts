@@ -6,6 +6,8 @@ import nacl from 'tweetnacl'
 
 import { assertStrongPublicKey, publicKeyOfSeed, signWithSeed, verifySignature } from '../../manifests/index.ts'
 import { makeKey } from '../fixtures/signed-manifest.ts'
+import { Random, testSeed } from '../fuzz/random.ts'
+import { craftSignature, smallPoint } from '../vector-cases/edwards.ts'
 
 const L = 2n ** 252n + 27742317777372353535851937790883648493n
 const P = 2n ** 255n - 19n
@@ -91,6 +93,67 @@ describe('Ed25519', () => {
       for (const [name, body, sig, expected] of cases) {
         assert.equal(verifySignature(body, sig, publicKey), expected, `${name} ${round}`)
         assert.equal(nodeVerify(body, sig, publicKey), expected, `node:crypto, ${name} ${round}`)
+      }
+    }
+  })
+
+  test('gives the verdict of node:crypto for weak and odd keys and points too, where only the key check stands between', () => {
+    const message = hex('c0ffee')
+    const small = torsionPoints().map(([x, y]) => hex(encode(y, x & 1n)))
+    const signer = makeKey('differential')
+    const strong = signer.publicKey
+    const mixed = mixedOrderKey(strong)
+    const signature = signWithSeed(message, signer.seed)
+    const scalars = [0n, 1n, L, toBigInt(signature.subarray(32))].map((s) => littleEndian(s))
+    let forged = 0
+    for (const key of [...small, strong, mixed]) {
+      for (const r of [...small, signature.subarray(0, 32)]) {
+        for (const s of scalars) {
+          const offered = new Uint8Array([...r, ...s])
+          const isValid = verifySignature(message, offered, key)
+          assert.equal(isValid, nodeVerify(message, offered, key), Buffer.from([...key, ...offered]).toString('hex'))
+          if (!isValid || Buffer.compare(offered, signature) === 0) continue
+          forged += 1
+          assert.throws(() => assertStrongPublicKey(key), { code: 'ERR_TRUST_KEY' })
+        }
+      }
+    }
+    assert.ok(forged > 0, 'no forgery with a weak key: the attack was not tried')
+    assert.doesNotThrow(() => assertStrongPublicKey(mixed))
+  })
+
+  test('gives the verdict of node:crypto for signatures that hold only if multiplied by the cofactor', () => {
+    const key = makeKey('cofactor')
+    for (let times = 0; times < 8; times += 1) {
+      const message = new Uint8Array([times])
+      const crafted = craftSignature(message, key, BigInt(1000 + times), smallPoint(times))
+      assert.equal(verifySignature(message, crafted, key.publicKey), times === 0)
+      assert.equal(nodeVerify(message, crafted, key.publicKey), times === 0)
+    }
+  })
+
+  test('gives the verdict of node:crypto for random keys, messages and signatures', (t) => {
+    const seed = testSeed()
+    t.diagnostic(`seed ${seed} (set MOULT_TEST_SEED to repeat)`)
+    const random = new Random(seed)
+    const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => random.below(256))
+    for (let round = 0; round < 40; round += 1) {
+      const secret = bytes(32)
+      const message = bytes(random.below(200))
+      const signature = signWithSeed(message, secret)
+      const damaged = signature.with(random.below(64), random.below(256))
+      for (const [offered, key] of [
+        [signature, publicKeyOfSeed(secret)],
+        [damaged, publicKeyOfSeed(secret)],
+        [malleate(signature), publicKeyOfSeed(secret)],
+        [bytes(64), publicKeyOfSeed(secret)],
+        [signature, bytes(32)],
+      ] as const) {
+        assert.equal(
+          verifySignature(message, offered, key),
+          nodeVerify(message, offered, key),
+          `seed ${seed}, round ${round}`,
+        )
       }
     }
   })
@@ -196,6 +259,16 @@ function torsionPoints(): Point[] {
     const points = Array.from({ length: 8 }, (_, k) => multiply(generator, BigInt(k)))
     if (new Set(points.map(String)).size === 8) return points
   }
+}
+
+/** A key of the main subgroup with a point of small order added: neither weak nor what a signer makes. */
+function mixedOrderKey(key: Uint8Array): Uint8Array {
+  const point = pointOfKey(key)
+  const [, small] = torsionPoints()
+  if (point === undefined || small === undefined) throw new Error('no such point')
+  const x = (point[0] & 1n) === BigInt((key[31] ?? 0) >> 7) ? point[0] : P - point[0]
+  const [mixedX, mixedY] = add([x, point[1]], small)
+  return hex(encode(mixedY, mixedX & 1n))
 }
 
 function encode(y: bigint, sign: bigint): string {

@@ -3,7 +3,6 @@
 import {
   type ErrorCode,
   type Floor,
-  type JsonObject,
   RELEASE_UNSIGNED,
   ROLLOUT_UNSIGNED,
   sha256,
@@ -43,7 +42,7 @@ const rolloutKeys = (...rollout: TestKey[]): TestKeys => ({ ...keys, rollout })
 /** The floor is at the largest sequence, and these roots follow. */
 function burnt(roots: readonly RootOptions[], more: VectorOptions = {}): VectorOptions {
   const [pinned, ...later] = roots
-  const chain = makeRootChain(roots.length, (version) => roots[version - 1] ?? {}) as JsonObject[]
+  const chain = makeRootChain(roots.length, (version) => roots[version - 1] ?? {})
   return {
     ...floor(Number.MAX_SAFE_INTEGER),
     pinned: makeRoot(pinned ?? {}),

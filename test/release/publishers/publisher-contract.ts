@@ -30,6 +30,16 @@ export function testPublisherContract(open: (t: TestContext) => Promise<Publishe
     assert.equal(await publisher.digest('bin/1.0.0/a'), undefined)
   })
 
+  test('the channels are those that have a manifest', async (t) => {
+    const publisher = await open(t)
+    assert.deepEqual(await publisher.channels(), [])
+    await publisher.putDocument('releases/1.0.0.json', bytesOf('one'))
+    assert.deepEqual(await publisher.channels(), [])
+    for (const path of ['version.json', 'beta/version.json', 'alpha/version.json'])
+      await publisher.replaceManifest(path, bytesOf('one'), undefined)
+    assert.deepEqual(await publisher.channels(), ['alpha', 'beta', 'stable'])
+  })
+
   test('an artifact is put in place with its digest, again and again', async (t) => {
     const publisher = await open(t)
     const file = await fileOf(t, 'artifact')

@@ -106,7 +106,7 @@ test('a pause stays when the live version gets other stages', async (t) => {
   const path = join(updates, 'version.json')
   const { rollout: live, ...rest } = JSON.parse(await readFile(path, 'utf8')) as Published
   const paused = await signDocument({ ...live, paused: true, sequence: 2 }, ROLLOUT_UNSIGNED, [SIGNERS.rollout])
-  await writeFile(path, documentBytes({ ...rest, rollout: paused } as JsonObject))
+  await writeFile(path, documentBytes({ ...rest, rollout: paused }))
   await rollout.set({ version: '1.0.0', percent: 50 })
   const after = (JSON.parse(await readFile(path, 'utf8')) as Published).rollout
   assert.deepEqual([after.paused, after.sequence, after.stages[0]?.percent], [true, 3, 50])
@@ -124,7 +124,7 @@ test('case 43: with the rollout key alone no changed byte is accepted: not in th
   const verdict = async (document: JsonObject, changes: JsonObject = {}): Promise<string> => {
     const { signatures: _, ...statement } = manifest.rollout
     const bound = { release: statementDigest(document, RELEASE_UNSIGNED), ...changes }
-    const signed = await signDocument({ ...statement, ...bound } as JsonObject, ROLLOUT_UNSIGNED, [SIGNERS.rollout])
+    const signed = await signDocument({ ...statement, ...bound }, ROLLOUT_UNSIGNED, [SIGNERS.rollout])
     const bytes = documentBytes({ ...document, rollout: signed })
     const result = verifyManifest(bytes, { root, channel: 'stable', floor: NO_FLOOR }, Date.now())
     return result.kind === 'accepted' ? 'accepted' : result.error.code
@@ -135,11 +135,11 @@ test('case 43: with the rollout key alone no changed byte is accepted: not in th
   const evil = structuredClone(own) as unknown as { binaries: Record<string, { sha256: string; url: string }> }
   for (const change of [{ sha256: '0'.repeat(64) }, { url: 'https://evil.example.com/agent' }, { size: 1 }]) {
     const binaries = { ...evil.binaries, 'linux-amd64': { ...evil.binaries['linux-amd64'], ...change } }
-    assert.equal(await verdict({ ...own, binaries } as JsonObject), 'ERR_TRUST_SIGNATURE', JSON.stringify(change))
+    assert.equal(await verdict({ ...own, binaries }), 'ERR_TRUST_SIGNATURE', JSON.stringify(change))
   }
-  const resigned = await signDocument({ ...own, version: '9.9.9' } as JsonObject, RELEASE_UNSIGNED, [SIGNERS.rollout])
+  const resigned = await signDocument({ ...own, version: '9.9.9' }, RELEASE_UNSIGNED, [SIGNERS.rollout])
   assert.equal(await verdict(resigned), 'ERR_TRUST_SIGNATURE')
-  assert.equal(await verdict({ ...own, signatures: [] } as JsonObject), 'ERR_TRUST_UNSIGNED')
+  assert.equal(await verdict({ ...own, signatures: [] }), 'ERR_TRUST_UNSIGNED')
   assert.equal(await verdict(own as JsonObject, { release: '0'.repeat(64) }), 'ERR_TRUST_BINDING')
   assert.equal(await verdict(own as JsonObject, { name: 'other' }), 'ERR_TRUST_TARGET')
   assert.equal(await verdict(own as JsonObject, { channel: 'beta' }), 'ERR_TRUST_TARGET')

@@ -85,7 +85,7 @@ const REFUSED: readonly (readonly [manner: string, reason: RegExp])[] = [
 for (const [manner, reason] of REFUSED) {
   test(`an answer that is no signature is refused: ${manner}`, async (t) => {
     const { open } = await makeKms(t)
-    // A small signature of base64 may have neither + nor /; this document's has.
+    // The signature of these bytes has a character that is another one in the alphabet for URLs.
     const error = await errorOf((await open(manner)).sign(BYTES))
     assert.match(error.message, reason)
     assert.match(error.hint ?? '', /64 raw bytes or their base64/)

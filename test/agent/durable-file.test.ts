@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+
+import { readSmallFile, replaceFile } from '../../agent/durable-file.ts'
+import { failureOf, makeDir, mountTmpfs } from './field.ts'
+
+describe('a durable file', () => {
+  test('is replaced whole, with its mode, and nothing beside it', (t) => {
+    const path = join(makeDir(t), 'file')
+    replaceFile(path, 'one')
+    replaceFile(path, Buffer.from('two'), 0o640)
+    assert.equal(fs.readFileSync(path, 'utf8'), 'two')
+    assert.equal(fs.statSync(path).mode & 0o777, 0o640)
+    assert.deepEqual(fs.readdirSync(join(path, '..')), ['file'])
+  })
+
+  test('is never written through a link that lies in wait under the temporary name', (t) => {
+    const path = join(makeDir(t), 'file')
+    const victim = join(makeDir(t), 'victim')
+    fs.writeFileSync(victim, 'precious')
+    fs.symlinkSync(victim, `${path}.new`)
+    replaceFile(path, 'one')
+    assert.equal(fs.readFileSync(victim, 'utf8'), 'precious')
+    assert.equal(fs.lstatSync(path).isSymbolicLink(), false)
+  })
+
+  test('keeps its old content when the disk is full or read-only, and says which', async (t) => {
+    const mounted = mountTmpfs(t, '1m')
+    if (mounted === undefined) return t.skip('no right to mount a file system here')
+    const path = join(mounted, 'file')
+    replaceFile(path, 'old')
+    const filler = join(mounted, 'filler')
+    const { bavail, bsize } = fs.statfsSync(mounted)
+    fs.writeFileSync(filler, Buffer.alloc((bavail - 2) * bsize))
+    // Room for a part of it: a short write is no error.
+    assert.equal((await failureOf(() => replaceFile(path, Buffer.alloc(100_000)))).code, 'ERR_STAGE_SPACE')
+    spawnSync('mount', ['-o', 'remount,ro', mounted])
+    assert.equal((await failureOf(() => replaceFile(path, 'new'))).code, 'ERR_STAGE_READ_ONLY')
+    assert.equal(fs.readFileSync(path, 'utf8'), 'old')
+    assert.deepEqual(fs.readdirSync(mounted).toSorted(), ['file', 'filler'])
+  })
+
+  test('is written in the order that a power cut cannot break', (t) => {
+    const dir = makeDir(t)
+    const trace = join(dir, 'trace')
+    const script = `import(${JSON.stringify(import.meta.resolve('../../agent/durable-file.ts'))}).then((m) => m.replaceFile(${JSON.stringify(join(dir, 'file'))}, 'x'))`
+    const strace = [
+      '-f',
+      '-y',
+      '-o',
+      trace,
+      '-e',
+      'trace=write,fsync,rename',
+      process.execPath,
+      '--import',
+      'tsx',
+      '-e',
+      script,
+    ]
+    if (spawnSync('strace', ['-o', '/dev/null', 'true']).status !== 0) return t.skip('no strace here')
+    assert.equal(spawnSync('strace', strace).status, 0)
+    const lines = fs.readFileSync(trace, 'utf8').split('\n')
+    const steps = [
+      lines.findIndex((line) => line.includes(`write(`) && line.includes('/file.new>')),
+      lines.findIndex((line) => line.includes('fsync(') && line.includes('/file.new>')),
+      lines.findIndex((line) => line.includes('rename(') && line.includes('/file.new"')),
+      lines.findIndex((line) => line.includes('fsync(') && line.includes(`<${dir}>`)),
+    ]
+    assert.ok(
+      steps.every((step) => step >= 0),
+      lines.filter((line) => line.includes(dir)).join('\n'),
+    )
+    assert.deepEqual(
+      steps,
+      steps.toSorted((a, b) => a - b),
+    )
+  })
+
+  test('is unreadable, and no error, when it is absent, a directory or too large', (t) => {
+    const dir = makeDir(t)
+    assert.equal(readSmallFile(join(dir, 'absent')), undefined)
+    assert.equal(readSmallFile(dir), undefined)
+    fs.writeFileSync(join(dir, 'file'), 'four')
+    assert.equal(readSmallFile(join(dir, 'file'), 3), undefined)
+    assert.equal(readSmallFile(join(dir, 'file', 'below')), undefined)
+    assert.equal(readSmallFile(join(dir, 'file'), 4)?.toString(), 'four')
+  })
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+
+import { eventJson, eventText } from '../../agent/event-lines.ts'
+import { type AgentEvent, isDetail } from '../../agent/events.ts'
+import { userAgentOf } from '../../agent/user-agent.ts'
+import { MOULT_VERSION } from '../../agent/moult-version.ts'
+import { MoultError } from '../../manifests/index.ts'
+
+const position = { bucket: 5, percent: 10 }
+const EVENTS: readonly [AgentEvent, RegExp][] = [
+  [
+    { kind: 'started', version: '1.0.0', url: 'http://x/', intervalMs: 300_000 },
+    /1\.0\.0, polling http:\/\/x\/ every 5m/,
+  ],
+  [{ kind: 'checked', decision: { ...position, kind: 'up-to-date' }, sequence: 7 }, /Up to date \(sequence 7\)/],
+  [
+    {
+      kind: 'checked',
+      decision: { ...position, kind: 'wait', reason: 'stage', version: '2.0.0', untilMs: 0 },
+      sequence: 7,
+    },
+    /Waiting with 2\.0\.0: stage, bucket 5 of 10000 at 10 % until 1970-01-01T00:00:00Z/,
+  ],
+  [
+    {
+      kind: 'checked',
+      decision: { ...position, kind: 'refuse', reason: 'quarantined', version: '2.0.0' },
+      sequence: 7,
+    },
+    /Not installing 2\.0\.0: quarantined/,
+  ],
+  [
+    { kind: 'check-failed', error: new MoultError('ERR_NETWORK_TIMEOUT', 'too slow: x'), nextMs: 61_400 },
+    /too slow: x \[ERR_NETWORK_TIMEOUT\]; next in 1m1s/,
+  ],
+  [
+    { kind: 'update-found', version: '1.0.1', running: '1.0.0', reason: 'newer', bytes: 6_100_000 },
+    /^Update found: 1\.0\.1\. .*newer, 6\.1 MB/,
+  ],
+  [{ kind: 'download-progress', received: 999, total: 1000 }, /999 B of 1\.0 kB/],
+  [{ kind: 'download-interrupted', attempt: 1, error: new Error('x') }, /attempt 1/],
+  [{ kind: 'download-failed', source: 'br', error: new Error('x') }, /br/],
+  [{ kind: 'staged', version: '1.0.1' }, /1\.0\.1/],
+  [{ kind: 'swapped', version: '1.0.1', previous: '1.0.0' }, /1\.0\.1, keeping 1\.0\.0/],
+  [{ kind: 'trial', version: '1.0.1', started: 1, tries: 3 }, /try 1 of 3/],
+  [{ kind: 'confirmed', version: '1.0.1' }, /1\.0\.1/],
+  [{ kind: 'rolled-back', version: '1.0.1', to: '1.0.0', reason: 'tries' }, /1\.0\.1 \(tries\), running 1\.0\.0/],
+  [{ kind: 'program-started', version: '1.0.1', pid: 5 }, /process 5/],
+  [{ kind: 'program-exited', version: '1.0.1', status: 'SIGKILL' }, /SIGKILL/],
+  [{ kind: 'warning', message: 'careful' }, /careful/],
+]
+
+describe('an event', () => {
+  test('is one line for people and one line of JSON, with the time, for machines', () => {
+    for (const [event, says] of EVENTS) {
+      assert.match(eventText(event), says)
+      assert.doesNotMatch(eventText(event), /\n|undefined|\[object/)
+      const json = JSON.parse(eventJson(event, 0)) as Record<string, unknown>
+      assert.equal(json['time'], '1970-01-01T00:00:00Z')
+      assert.equal(json['kind'], event.kind)
+    }
+  })
+
+  test('carries an error with its code', () => {
+    const json = eventJson({ kind: 'check-failed', error: new MoultError('ERR_STAGE_SPACE', 'full: /x') }, 0)
+    assert.deepEqual((JSON.parse(json) as { error: unknown }).error, {
+      code: 'ERR_STAGE_SPACE',
+      message: 'full: /x',
+      retryable: true,
+    })
+    assert.match(eventJson({ kind: 'check-failed', error: 'odd' }, 0), /ERR_BUG/)
+  })
+
+  test('is a detail when it only matters to who watches', () => {
+    assert.deepEqual(
+      EVENTS.filter(([event]) => isDetail(event)).map(([{ kind }]) => kind),
+      ['download-progress'],
+    )
+  })
+})
+
+describe('the User-Agent', () => {
+  test('keeps to the alphabet that no access log mangles', () => {
+    for (const version of ['1.0.0-rc.1+build.5', undefined]) {
+      assert.match(userAgentOf('heartbeat-agent', version, 'stable'), /^[A-Za-z0-9._/;=+() -]+$/)
+    }
+    assert.ok(userAgentOf('x', '1.0.0', 'stable').endsWith(`moult/${MOULT_VERSION}`))
+  })
+})
