@@ -68,7 +68,9 @@ export function printDraft({ json }: PlaceOptions, result: DraftResult): void {
   for (const warning of result.warnings) console.error(`warning: ${warning}`)
   const { kind, file, dropped } = result
   if (kind === 'drafted' && dropped > 0 && json !== true)
-    console.error(`note: ${dropped} signatures were dropped: they were of the draft before this change`)
+    console.error(
+      `note: ${dropped === 1 ? '1 signature was' : `${dropped} signatures were`} dropped: this change is not covered by them`,
+    )
   const [first] = result.requirements
   const next = first === undefined ? '' : `Next: \`moult root sign --key <file>\`, ${neededText(result)}`
   printResult(json, result, [

@@ -147,7 +147,10 @@ describe('unpacking a tree', { ...BOUNDED, concurrency: true }, () => {
         { name: 'plain', body: 'x' },
       ),
     )
-    assert.deepEqual(new Set(fs.readdirSync(target, { recursive: true })), new Set(['a', 'a/b', 'plain']))
+    assert.deepEqual(
+      new Set(fs.readdirSync(target, { recursive: true, encoding: 'utf8' })),
+      new Set(['a', 'a/b', 'plain']),
+    )
     assert.ok(fs.lstatSync(join(target, 'plain')).isFile())
   })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { readLaunchRecord } from '../../agent/launch-record.ts'
+import type { Settings } from '../../agent/settings.ts'
 import { loadState } from '../../agent/state.ts'
 import { startServer } from '../../local-server/index.ts'
 import { ERROR_CODES, type ErrorCode, formatDate, MANIFEST_MAX_BYTES, sha256 } from '../../manifests/index.ts'
@@ -173,6 +174,8 @@ interface Fault {
   readonly code: ErrorCode
   /** Puts the fault on the host, where 1.0.1 is published soundly. */
   readonly inflict: (host: Host, machine: Machine) => void | Promise<void>
+  /** Settings with which the fault is waited for; the defaults would take minutes. */
+  readonly patience?: Partial<Settings>
   /** A partial file may stay behind. */
   readonly resumes?: boolean
 }
@@ -251,6 +254,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a download that stalls',
+    patience: { stallMs: 2000 },
     code: 'ERR_NETWORK_TIMEOUT',
     inflict: download((_, response) => {
       response.writeHead(200, { 'content-length': artifact.length })
@@ -260,16 +264,18 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a download whose headers never come',
+    patience: { stallMs: 2000 },
     code: 'ERR_NETWORK_TIMEOUT',
     inflict: download(() => undefined),
   },
   {
     name: 'a download that drips',
+    patience: { downloadTimeoutMs: 3000 },
     code: 'ERR_NETWORK_TIMEOUT',
     inflict: download((_, response) => {
       response.writeHead(200, { 'content-length': artifact.length })
       let at = 0
-      const timer = setInterval(() => response.write(artifact.subarray(at, ++at)), 100)
+      const timer = setInterval(() => response.write(artifact.subarray(at, ++at)), 200)
       response.on('close', () => clearInterval(timer))
     }),
     resumes: true,
@@ -373,6 +379,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a manifest that stalls',
+    patience: { stallMs: 500 },
     code: 'ERR_NETWORK_TIMEOUT',
     inflict: manifest((_, response) => void response.write('{')),
   },
@@ -397,15 +404,18 @@ const FAULTS: readonly Fault[] = [
 ]
 
 describe('an update that fails', { ...BOUNDED, concurrency: 8 }, () => {
-  for (const { name, code, inflict, resumes } of FAULTS) {
+  for (const { name, code, inflict, patience = {}, resumes } of FAULTS) {
     test(`leaves the old version running after ${name}: ${code}, exit ${ERROR_CODES[code].exit}`, async (t) => {
       const host = await startHost(t)
       publish(host, NEXT)
-      const machine = await makeMachine(t, host, { stallTimeout: '400ms', downloadTimeout: '2s' })
+      const machine = await makeMachine(t, host)
       const { home, poll } = machine
       const before = whatRuns(home)
       await inflict(host, machine)
+      const usual = { ...machine.settings }
+      Object.assign(machine.settings, patience)
       const error = await failureOf(() => poll())
+      Object.assign(machine.settings, usual)
       assert.equal(error.code, code, error.stack)
       assert.equal(error.exitCode, ERROR_CODES[code].exit)
       assert.match(error.message, /^[^\n]{5,}$/)

@@ -87,7 +87,7 @@ test('a change drops the signatures, and says so', async (t) => {
   await ok('root', 'init', '--name', 'probe', '--keys', 'a.key,b.key', '--threshold', '1')
   await ok('root', 'sign', '--key', 'a.key', '--yes')
   const changed = await ok('root', 'rotate', '--role', 'root', '--threshold', '2', '--expires', '2y')
-  assert.match(changed.stderr, /^note: 1 signatures were dropped/m)
+  assert.match(changed.stderr, /^note: 1 signature was dropped/m)
   await fails(22, 'ERR_TRUST_UNSIGNED', 'root', 'verify')
   assert.match(
     await fails(2, 'ERR_USAGE_INVALID', 'root', 'rotate'),

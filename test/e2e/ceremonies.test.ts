@@ -101,6 +101,40 @@ describe('the ceremonies', { timeout: 300_000 }, () => {
       assert.deepEqual([belief.version, belief.root], ['1.1.0', 9], agent)
     }
     assert.equal(later.live().trust?.length, 8)
+
+    // A host that leaves one root out of the chain stops it there, and what was sound is kept.
+    const gap = first.fork('a gap in the chain')
+    const { trust = [], ...rest } = gap.live()
+    const torn = { ...rest, trust: trust.filter(({ version }) => version !== 7) }
+    writeFileSync(join(gap.dir, 'updates', 'version.json'), JSON.stringify(torn))
+    const gapUrl = await gap.serve()
+    await gap.refuses('asleep-since-1', gapUrl, 'ERR_TRUST_ROOT')
+    assert.equal((await gap.status('asleep-since-1')).rootVersion, 6)
+    writeFileSync(join(gap.dir, 'updates', 'version.json'), JSON.stringify({ ...rest, trust }))
+    assert.equal((await gap.accepts('asleep-since-1', gapUrl)).root, 9)
+  })
+
+  test('an overlap: for a while the old and the new release key both count', async () => {
+    // The new key is added first, and the old one removed when every machine that releases has the new one.
+    const story = first.fork('overlap')
+    const url = await story.serve()
+    await story.newKeys('release-2')
+    await story.moult('root', 'add-key', '--role', 'release', story.keyFile('release-2'))
+    await story.coSign('officer-8', 'officer-9')
+    await story.moult('root', 'publish')
+    for (const [version, key] of [
+      ['1.2.0', 'release'],
+      ['1.3.0', 'release-2'],
+    ] as const) {
+      story.useKeys(key, 'rollout')
+      await story.release(version)
+      for (const agent of EXTREMES) assert.equal((await story.accepts(agent, url)).version, version, agent)
+    }
+    // The live release is by the new key already: the old one goes without anything being signed anew.
+    await story.moult('root', 'remove-key', '--role', 'release', await story.idOf('release'))
+    await story.coSign('officer-8', 'officer-9')
+    assert.doesNotMatch((await story.moult('root', 'publish')).stdout, /signed by the present release keys/)
+    assert.equal((await story.accepts('asleep-since-5', url)).root, 11)
   })
 
   test('a leaked release key: it is revoked, and what the thief signs is refused', async () => {
@@ -116,6 +150,7 @@ describe('the ceremonies', { timeout: 300_000 }, () => {
     await story.refuses('awake', mirror, 'ERR_TRUST_BINDING')
 
     // Two root keys replace the release key.
+    const before = readFileSync(join(story.dir, 'updates', 'version.json'))
     await story.newKeys('release-2')
     await story.replaceKey('release', 'release', 'release-2')
     await story.coSign('officer-8', 'officer-9')
@@ -146,6 +181,9 @@ describe('the ceremonies', { timeout: 300_000 }, () => {
       await story.forge({ release: 'release', rollout: 'rollout', version: '6.6.6', sequence: 1000, hidesRoots })
       for (const agent of EXTREMES) await story.refuses(agent, mirror, 'ERR_TRUST_SIGNATURE')
     }
+    // Nor does it help to show the manifest of before the rotation, which was good then.
+    writeFileSync(join(story.dir, 'mirror', 'version.json'), before)
+    for (const agent of EXTREMES) await story.refuses(agent, mirror, 'ERR_TRUST_SIGNATURE')
     // The release document of old keeps its old signature, and the next release is made as ever.
     story.useKeys('release-2', 'rollout')
     assert.match((await story.moult('release', '1.1.0')).stdout, /^Already live/)

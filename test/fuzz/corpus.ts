@@ -117,3 +117,9 @@ export const GENUINE_ROOTS: readonly JsonObject[] = CORPUS.flatMap(({ document, 
   const chain = parseStrictJson(new TextEncoder().encode(JSON.stringify(document['trust'] ?? [])))
   return [trust.root.document, ...(chain as JsonObject[])]
 })
+
+const thief = makeKey('thief')
+const stolen: TestKeys = { root: [thief], release: [thief], rollout: [thief] }
+
+/** Sound documents by somebody else, which sign themselves and follow nothing. */
+export const ROGUE_ROOTS: readonly JsonObject[] = [2, 3, 4].map((version) => makeRoot({ version, keys: stolen }))

@@ -58,7 +58,9 @@ export function judgeMutant({ sample, bytes }: Mutant): Judgement {
   const violations = [
     ...(tookMs > MUTANT_MAX_MS ? [`took ${Math.round(tookMs)} ms`] : []),
     ...stateViolations(sample, verdict),
-    ...(verdict.kind === 'refused' ? refusalViolations(verdict.error.code) : acceptanceViolations(bytes, verdict)),
+    ...(verdict.kind === 'refused'
+      ? refusalViolations(verdict.error.code)
+      : acceptanceViolations(sample, bytes, verdict)),
   ]
   return violations.length === 0 ? { kind } : { kind, violation: violations.join('; ') }
 }
@@ -86,7 +88,7 @@ function refusalViolations(code: string): string[] {
   return code === 'ERR_BUG' ? ['a check broke'] : []
 }
 
-function acceptanceViolations(bytes: Uint8Array, verdict: Verdict): string[] {
+function acceptanceViolations({ trust }: Sample, bytes: Uint8Array, verdict: Verdict): string[] {
   const violations: string[] = []
   const text = decode(bytes)
   const document = text === undefined ? undefined : readPlainly(text)
@@ -94,7 +96,9 @@ function acceptanceViolations(bytes: Uint8Array, verdict: Verdict): string[] {
   const genuine = CORPUS.find((one) => isSameStatements(one.document, document))
   if (genuine === undefined) violations.push('accepted, although nobody signed this release and rollout')
   if (countKeys(document) !== countKeyTokens(text)) violations.push('accepted with a repeated key')
-  const { floor } = verdict.trust
+  const { floor, root } = verdict.trust
+  // Only a later root can have reset the floor.
+  if (root.version === trust.root.version && floor.sequence < trust.floor.sequence) violations.push('accepted a replay')
   const rollout = document['rollout'] as JsonObject
   if (floor.sequence !== rollout['sequence']) violations.push('accepted with another sequence')
   if (verdict.kind === 'accepted' && verdict.manifest.release.version !== document['version']) {

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../manifests/index.ts'
 import { malleate } from '../vector-cases/edwards.ts'
-import { CORPUS, GENUINE_ROOTS } from './corpus.ts'
+import { CORPUS, GENUINE_ROOTS, ROGUE_ROOTS } from './corpus.ts'
 import type { Random } from './random.ts'
 import type { RandomDocuments } from './random-documents.ts'
 
@@ -116,7 +116,7 @@ function changeUnsigned(random: Random, document: JsonObject): void {
       document['trust'] = chain.toSpliced(
         random.below(chain.length + 1),
         0,
-        structuredClone(random.pick(GENUINE_ROOTS)),
+        structuredClone(random.pick(random.once(2) ? GENUINE_ROOTS : ROGUE_ROOTS)),
       )
       return
     case 7:
