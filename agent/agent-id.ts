@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { sha256 } from '../manifests/index.ts'
-import { readSmallFile } from './durable-file.ts'
+import { readIfPossible } from './durable-file.ts'
 import type { State } from './state.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { State } from './state.ts'
  */
 export function withAgentId(name: string, state: State): { id: string; state: State } {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-    const machineId = readSmallFile(path)?.toString('utf8').trim() ?? ''
+    const machineId = readIfPossible(path)?.toString('utf8').trim() ?? ''
     if (/^[0-9a-f]{32}$/.test(machineId))
       return { id: sha256(Buffer.from(`${name}\n${machineId}`)).slice(0, 32), state }
   }

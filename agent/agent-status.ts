@@ -30,7 +30,7 @@ export function agentStatus(settings: Settings): AgentStatus {
       (version) => isVersion(version) && readReceipt(home, version) !== undefined,
     ),
     quarantine: state.quarantine,
-    sequence: state.floor.sequence,
+    sequence: state.floors[channel]?.sequence ?? 0,
     rootVersion: state.root.version,
   }
 }

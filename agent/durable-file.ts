@@ -10,7 +10,8 @@ import { isErrno, withFileErrors } from './file-error.ts'
  * Replaces a file: temporary file beside it, fsync, rename, fsync of the directory. Readers see the old or the new
  * content, never a part, and after the return the new one survives a power cut.
  *
- * @throws MoultError ERR_STAGE_*; the old file is then still there
+ * @throws MoultError ERR_STAGE_*; the old file is then still there, unless only its directory could not be flushed: then
+ * the new one is, and may not survive a power cut
  */
 export function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new`
@@ -49,13 +50,29 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** The content of a small file, or undefined when it is absent or unreadable; too large counts as unreadable. */
+/**
+ * The content of a small file; undefined when there is none. One that is larger than `maxBytes` reads as empty, which
+ * every format here takes for damaged.
+ *
+ * @throws MoultError ERR_STAGE_* when the file is there and cannot be read: that MUST NOT pass for absent
+ */
 export function readSmallFile(path: string, maxBytes = 1024 * 1024): Buffer | undefined {
+  return withFileErrors(path, () => {
+    try {
+      const bytes = readFileSync(path)
+      return bytes.length <= maxBytes ? bytes : Buffer.alloc(0)
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+      throw error
+    }
+  })
+}
+
+/** The same where nothing is lost with a file that cannot be read: something else stands in for it. */
+export function readIfPossible(path: string, maxBytes?: number): Buffer | undefined {
   try {
-    const bytes = readFileSync(path)
-    return bytes.length <= maxBytes ? bytes : undefined
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EIO', 'ELOOP')) return undefined
-    throw error
+    return readSmallFile(path, maxBytes)
+  } catch {
+    return undefined
   }
 }

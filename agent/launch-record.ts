@@ -2,7 +2,7 @@
 // there is no state between them. The launcher reads and writes it in plain shell: one `key=value` a line, and a last
 // line `end` without which the record counts as damaged.
 
-import { replaceFile, readSmallFile } from './durable-file.ts'
+import { replaceFile, readIfPossible } from './durable-file.ts'
 import type { Home } from './home.ts'
 import { isVersion } from '../manifests/index.ts'
 
@@ -21,7 +21,7 @@ export interface LaunchRecord {
 
 /** The record, or undefined when it is absent or damaged. */
 export function readLaunchRecord(path: string): LaunchRecord | undefined {
-  const fields = parseFields(readSmallFile(path)?.toString('utf8') ?? '')
+  const fields = parseFields(readIfPossible(path)?.toString('utf8') ?? '')
   const version = fields?.get('version')
   if (fields === undefined || version === undefined || !isVersion(version)) return undefined
   const [previous, failed, trial] = [fields.get('previous'), fields.get('failed'), fields.get('trial')]

@@ -1,5 +1,5 @@
 import { isMoultError, MANIFEST_MAX_BYTES, MoultError, sha256 } from '../manifests/index.ts'
-import { readSmallFile } from './durable-file.ts'
+import { readIfPossible } from './durable-file.ts'
 import type { Home } from './home.ts'
 import { discardBody, header, httpGet, type HttpResponse, readBody } from './http.ts'
 import type { State } from './state.ts'
@@ -66,7 +66,7 @@ export async function pollManifest(home: Home, state: State, options: PollOption
 /** The last manifest that verified, when its copy on disk is still whole and came from this URL. */
 function storedManifest(home: Home, { cached }: State, url: URL): Omit<PolledManifest, 'isFresh'> | undefined {
   if (cached?.etag === undefined || cached.url !== url.href) return undefined
-  const bytes = readSmallFile(home.manifest)
+  const bytes = readIfPossible(home.manifest)
   return bytes !== undefined && sha256(bytes) === cached.sha256 ? { bytes, etag: cached.etag } : undefined
 }
 

@@ -5,7 +5,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { entryPathShape, HEX_SHA256, isVersion } from '../manifests/index.ts'
-import { readSmallFile } from './durable-file.ts'
+import { readIfPossible } from './durable-file.ts'
 import { type Home, versionDirectory } from './home.ts'
 
 export const RECEIPT_NAME = '.receipt'
@@ -28,7 +28,7 @@ export function formatReceipt({ version, sha256, size, entry, rollbackFloor }: R
 
 /** The receipt of an installed version, or undefined when there is none or it is damaged. */
 export function readReceipt(home: Home, version: string): Receipt | undefined {
-  const text = readSmallFile(join(versionDirectory(home, version), RECEIPT_NAME))?.toString('utf8')
+  const text = readIfPossible(join(versionDirectory(home, version), RECEIPT_NAME))?.toString('utf8')
   if (text === undefined) return undefined
   const fields = new Map(text.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]))
   const [sha256, size, entry] = [fields.get('sha256') ?? '', Number(fields.get('size')), fields.get('entry') ?? '']

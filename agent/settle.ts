@@ -3,7 +3,7 @@
 import { formatDate, MoultError } from '../manifests/index.ts'
 import { prepareHome } from './home.ts'
 import { repairRecord } from './launch.ts'
-import { type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
+import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
 import { readReceipt } from './receipt.ts'
 import { cleanHome } from './retention.ts'
 import type { Settings } from './settings.ts'
@@ -26,6 +26,9 @@ export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
     })
   }
   const settled = record.failed === undefined ? record : quarantineFailed(settings, record, record.failed, deps)
+  if (settled.trial === undefined && readLaunchRecord(home.confirmed)?.version !== settled.version) {
+    writeLaunchRecord(home.confirmed, settled)
+  }
   const keep = { versions: settings.keepVersions, days: settings.keepDays, failed: record.failed?.version }
   try {
     cleanHome(home, keep, deps.clock())

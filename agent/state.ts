@@ -6,8 +6,9 @@ import { renameSync } from 'node:fs'
 import {
   type Floor,
   hashShape,
+  isRoleTightened,
   type JsonObject,
-  NO_FLOOR,
+  parseDate,
   parseStrictJson,
   readRoot,
   type Root,
@@ -22,11 +23,12 @@ const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
 const STATE_MAX_BYTES = 4 * 1024 * 1024
 
-const { array, integer, object, oneOf, optional, anything, string } = shape
+const CHANNEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
+const { array, integer, object, oneOf, optional, anything, record, string } = shape
 const stateShape = object({
   format: oneOf(STATE_FORMAT),
   root: anything(),
-  floor: object({ sequence: integer(), digest: string({ max: 64 }) }),
+  floors: record(CHANNEL, object({ sequence: integer(), digest: string({ max: 64 }) }), { max: 100 }),
   timeFloorMs: integer(),
   rollbackFloor: optional(versionShape),
   quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), {
@@ -47,7 +49,8 @@ export interface QuarantineEntry {
 
 export interface State {
   readonly root: Root
-  readonly floor: Floor
+  /** The newest rollout accepted on each channel: every channel counts for itself. */
+  readonly floors: Readonly<Record<string, Floor>>
   /** The latest signed date that this machine's clock had reached: the clock is never believed below it. */
   readonly timeFloorMs: number
   readonly rollbackFloor?: string
@@ -60,6 +63,7 @@ export interface State {
 /**
  * @param pinned the root that the agent was installed with; it wins over an older stored one
  * @param warn called once for each damaged copy
+ * @throws MoultError ERR_STAGE_* when a copy is there and cannot be read: the floors in it are not forgotten for that
  */
 export function loadState(home: Home, pinned: Root, warn: (message: string) => void): State {
   for (const path of [home.state, home.stateBackup]) {
@@ -80,7 +84,7 @@ export function loadState(home: Home, pinned: Root, warn: (message: string) => v
 }
 
 function freshState(pinned: Root): State {
-  return { root: pinned, floor: NO_FLOOR, timeFloorMs: 0, quarantine: [] }
+  return { root: pinned, floors: {}, timeFloorMs: 0, quarantine: [] }
 }
 
 function readState(bytes: Uint8Array, pinned: Root): State {
@@ -89,7 +93,9 @@ function readState(bytes: Uint8Array, pinned: Root): State {
   // Pinned anew for another project, or for this one begun again: what was believed of the old one does not bind.
   const isOther = stored.name !== pinned.name || (stored.version === pinned.version && !isSameRoot(stored, pinned))
   if (isOther) return freshState(pinned)
-  return { ...fields, root: stored.version >= pinned.version ? stored : pinned }
+  if (stored.version >= pinned.version) return { ...fields, root: stored }
+  // Pinned by hand instead of followed: a rollout key that was revoked on the way voids the floors all the same.
+  return { ...fields, root: pinned, floors: isRoleTightened('rollout', stored, pinned) ? {} : fields.floors }
 }
 
 function isSameRoot(a: Root, b: Root): boolean {
@@ -115,4 +121,15 @@ export function saveState(home: Home, state: State): void {
 export function withQuarantined(state: State, entry: QuarantineEntry): State {
   const others = state.quarantine.filter(({ sha256 }) => sha256 !== entry.sha256)
   return { ...state, quarantine: [...others, entry].slice(-QUARANTINE_MAX) }
+}
+
+/** Reasons that may lie outside the version, with the network or the machine: such an entry holds for a day. */
+const PASSING_REASONS = new Set(['no-verified-poll', 'preflight'])
+const PASSING_MS = 24 * 60 * 60 * 1000
+
+/** Hashes that are not installed now. @param now milliseconds since 1970 */
+export function quarantinedAt(state: State, now: number): ReadonlySet<string> {
+  const holds = ({ reason, at }: QuarantineEntry): boolean =>
+    !PASSING_REASONS.has(reason) || now - (parseDate(at) ?? 0) < PASSING_MS
+  return new Set(state.quarantine.filter(holds).map(({ sha256 }) => sha256))
 }

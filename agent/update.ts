@@ -6,10 +6,15 @@
 
 import {
   type AgentFacts,
+  type Binary,
   decide,
   type Decision,
+  formatDate,
+  isMoultError,
+  isRoleTightened,
   type Manifest,
   MoultError,
+  NO_FLOOR,
   parseDate,
   platformOf,
   sha256,
@@ -18,7 +23,7 @@ import {
 } from '../manifests/index.ts'
 import { withAgentId } from './agent-id.ts'
 import { downloadArtifact, usableSources } from './download.ts'
-import { readSmallFile, replaceFile } from './durable-file.ts'
+import { readIfPossible, replaceFile } from './durable-file.ts'
 import type { AgentEvent } from './events.ts'
 import { programOf } from './receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
@@ -26,7 +31,7 @@ import { BUILT_AT_MS } from './moult-version.ts'
 import { pollManifest, type PolledManifest } from './poll.ts'
 import type { Settings } from './settings.ts'
 import { stageVersion } from './stage.ts'
-import { loadState, saveState, type State } from './state.ts'
+import { loadState, quarantinedAt, saveState, type State, withQuarantined } from './state.ts'
 import { userAgentOf } from './user-agent.ts'
 
 export interface UpdateDeps {
@@ -66,7 +71,8 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     signal: deps.signal,
   })
   const manifest = acceptManifest(settings, state, polled, deps)
-  const decision = decide(manifest, factsOf(state, record, settings.id ?? id), timeOf(state, deps))
+  const now = timeOf(state, deps)
+  const decision = decide(manifest, factsOf(state, record, settings.id ?? id, now), now)
   deps.emit({ kind: 'checked', decision, sequence: manifest.rollout.sequence })
   if (decision.kind !== 'install' || !options.apply) return { kind: 'checked', decision, manifest }
 
@@ -85,11 +91,16 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     signal: deps.signal,
     emit: deps.emit,
   })
-  await stageVersion(home, manifest.release, binary, artifact, {
-    preflight: settings.preflight,
-    running: record?.version,
-    signal: deps.signal,
-  })
+  try {
+    await stageVersion(home, manifest.release, binary, artifact, {
+      preflight: settings.preflight,
+      running: record?.version,
+      signal: deps.signal,
+    })
+  } catch (error) {
+    refuseForNow(settings, version, binary, error, deps)
+    throw error
+  }
   deps.emit({ kind: 'staged', version })
   return swap(settings, version, record, deps)
 }
@@ -105,23 +116,35 @@ function acceptManifest(
   deps: UpdateDeps,
 ): Verified<Manifest> {
   const { home } = settings
-  const trust = { root: state.root, channel: settings.channel, floor: state.floor }
+  const { channel } = settings
+  const trust = { root: state.root, channel, floor: state.floors[channel] ?? NO_FLOOR }
   const verdict = verifyManifest(polled.bytes, trust, timeOf(state, deps))
-  const { root, floor } = verdict.trust
+  const { root } = verdict.trust
+  // A revoked rollout key voids what other channels had counted, too.
+  const others = isRoleTightened('rollout', state.root, root) ? {} : state.floors
+  const floors = { ...others, [channel]: verdict.trust.floor }
   if (verdict.kind === 'refused') {
-    if (root !== state.root) saveState(home, { ...state, root, floor })
+    if (root !== state.root) saveState(home, { ...state, root, floors })
     throw verdict.error
   }
   const digest = sha256(polled.bytes)
   // Compared with the file, not with what the state says of it: a damaged copy comes back whole.
-  if (polled.isFresh && readSmallFile(home.manifest)?.equals(polled.bytes) !== true)
+  if (polled.isFresh && readIfPossible(home.manifest)?.equals(polled.bytes) !== true)
     replaceFile(home.manifest, polled.bytes)
   const cached = { sha256: digest, url: settings.url.href, ...(polled.etag === undefined ? {} : { etag: polled.etag }) }
   // A signed date raises the time floor only as far as the clock agrees: one dated in the future by a broken or stolen
   // key would else make every later statement look expired.
   const issued = Math.min(parseDate(verdict.manifest.rollout.issued) ?? 0, deps.clock())
-  saveState(home, { ...state, root, floor, cached, timeFloorMs: Math.max(state.timeFloorMs, issued) })
+  saveState(home, { ...state, root, floors, cached, timeFloorMs: Math.max(state.timeFloorMs, issued) })
   return verdict.manifest
+}
+
+/** What did not start here at its first trial is not downloaded again at every poll. */
+function refuseForNow(settings: Settings, version: string, binary: Binary, error: unknown, deps: UpdateDeps): void {
+  if (!isMoultError(error) || (error.code !== 'ERR_STAGE_PREFLIGHT' && error.code !== 'ERR_STAGE_ARCHIVE')) return
+  const state = loadState(settings.home, settings.root, () => undefined)
+  const at = formatDate(deps.clock())
+  saveState(settings.home, withQuarantined(state, { sha256: binary.sha256, version, reason: 'preflight', at }))
 }
 
 /** The time, never earlier than a date that is known to be past. */
@@ -129,12 +152,12 @@ function timeOf(state: State, deps: UpdateDeps): number {
   return Math.max(deps.clock(), state.timeFloorMs, BUILT_AT_MS)
 }
 
-function factsOf(state: State, record: LaunchRecord | undefined, id: string): AgentFacts {
+function factsOf(state: State, record: LaunchRecord | undefined, id: string, now: number): AgentFacts {
   return {
     id,
     platform: platformOf(process.platform, process.arch),
     running: record?.version,
-    quarantine: new Set(state.quarantine.map(({ sha256: hash }) => hash)),
+    quarantine: quarantinedAt(state, now),
     rollbackFloor: state.rollbackFloor,
   }
 }
@@ -144,7 +167,8 @@ function swap(settings: Settings, version: string, record: LaunchRecord | undefi
   const { home, tries } = settings
   if (programOf(home, version) === undefined)
     throw new MoultError('ERR_STAGE_IO', `not runnable after staging: ${version}`)
-  const previous = record?.version
+  // A version on trial has proved nothing: what it would go back to stays the way back.
+  const previous = record?.trial === undefined ? record?.version : record.previous
   if (previous === undefined) {
     // The first version on this machine has nothing to go back to, so there is no trial either.
     writeLaunchRecord(home.confirmed, { version })

@@ -14,6 +14,7 @@ export interface UpdaterOptions {
   beforeRestart?: () => void | Promise<void>
   /** Starts what the launch record names; exits with code 100 when absent. */
   restart?: () => void | Promise<void>
+  /** Takes the events; without it, all but details are lines on standard error. */
   onEvent?: (event: AgentEvent) => void
   /** Waits this long before the first poll instead of a random part of the interval: milliseconds. */
   firstPollMs?: number

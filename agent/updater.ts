@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isMoultError } from '../manifests/index.ts'
-import { type AgentEvent, decisionKey } from './events.ts'
+import { EventSink } from './event-sink.ts'
 import { healthCheckOf } from './health.ts'
 import { type Home, homeAt } from './home.ts'
 import { type LaunchRecord, readLaunchRecord } from './launch-record.ts'
@@ -12,19 +12,23 @@ import { withLock } from './lock.ts'
 import { retryAfterOf } from './poll.ts'
 import { runProbation } from './probation.ts'
 import { drain, exitForUpdate } from './restart.ts'
-import { firstPollDelayMs, nextPollDelayMs } from './schedule.ts'
+import { firstPollDelayMs, nextPollDelayMs, POLL_INTERVAL_MS } from './schedule.ts'
 import { settle } from './settle.ts'
 import { loadSettings, type Settings } from './settings.ts'
-import { update, type UpdateDeps, type UpdateResult } from './update.ts'
+import type { UpdateDeps, UpdateResult } from './update.ts'
+import { type RunningProgram, updateRunning } from './update-running.ts'
 import type { UpdaterOptions } from './updater-options.ts'
 import { confirmVersion, rollBackVersion } from './verdict.ts'
 
 /** On probation polls come quicker until one succeeds: without it the new version cannot be confirmed. */
 const TRIAL_INTERVAL_MS = 10_000
+const TRIAL_POLL_MIN_MS = 1000
 const LOCK_RETRY_MS = 200
+const SETTINGS_RETRY_MS = 1000
 
 export class Updater {
   readonly #options: UpdaterOptions
+  readonly #events: EventSink
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
   /** End the present waits: that of the polls, and that of a probation whose end cannot be written down. */
@@ -34,17 +38,19 @@ export class Updater {
   #isVouchedFor = false
   #hasVerified = false
   #isOnTrial = false
+  /** Whether the launcher started us: what runs was what is installed. */
+  #isLaunched = false
   #failures = 0
-  #lastDecision = ''
 
   constructor(options: UpdaterOptions) {
     this.#options = options
+    this.#events = new EventSink(options.onEvent)
   }
 
   /** Starts polling in the background; never throws. The process may end while it waits. */
   start(): void {
     this.#running ??= this.#run().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#emit({ kind: 'check-failed', error })
+      if (!this.#stop.signal.aborted) this.#events.emit({ kind: 'check-failed', error })
     })
   }
 
@@ -69,38 +75,43 @@ export class Updater {
     if (settings === undefined) return
     const record = await this.#settled(settings)
     if (record === undefined) return
-    this.#emit({
-      kind: 'started',
-      version: this.#options.version,
-      url: settings.url.href,
-      intervalMs: settings.intervalMs,
-    })
     const { version } = this.#options
+    this.#events.emit({ kind: 'started', version, url: settings.url.href, intervalMs: settings.intervalMs })
     if (record.version !== version)
-      this.#warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
-    this.#isOnTrial = record.trial !== undefined && record.version === version
+      this.#events.warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
+    this.#isLaunched = record.version === version
+    this.#isOnTrial = record.trial !== undefined && this.#isLaunched
     await Promise.all([this.#poll(settings), this.#isOnTrial ? this.#probation(settings, record) : undefined])
   }
 
+  /** Settings that cannot be read now, such as a file that is just being written, are read again later. */
   async #readSettings(): Promise<Settings | undefined> {
     const env = this.#options.env ?? process.env
     const home = this.#options.home ?? env['MOULT_HOME']
     if (home === undefined || env['MOULT_SUPERVISED'] !== undefined) {
-      this.#warn(
-        `updates are off in this process: ${home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'}`,
-      )
+      const reason = home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'
+      this.#events.warn(`updates are off in this process: ${reason}`)
       return undefined
     }
-    try {
-      const settings = loadSettings(home, env, this.#options.settings)
-      if (settings.enabled) return settings
-    } catch (error) {
-      this.#emit({ kind: 'check-failed', error })
+    for (
+      let delayMs = SETTINGS_RETRY_MS;
+      !this.#stop.signal.aborted;
+      delayMs = Math.min(2 * delayMs, POLL_INTERVAL_MS)
+    ) {
+      try {
+        const settings = loadSettings(home, env, this.#options.settings)
+        if (settings.enabled) return settings
+        this.#events.warn('updates are switched off by the settings')
+        return undefined
+      } catch (error) {
+        this.#events.emit({ kind: 'check-failed', error, nextMs: delayMs })
+      }
       // A version on trial that cannot read its settings could never update again; the one before it could.
-      if (readLaunchRecord(homeAt(home).current)?.trial !== undefined) await this.#rollBack(homeAt(home), 'settings')
-      return undefined
+      if (delayMs > SETTINGS_RETRY_MS && readLaunchRecord(homeAt(home).current)?.trial !== undefined) {
+        await this.#attempt(delayMs, () => this.#rollBack(homeAt(home), 'settings'))
+      }
+      await this.#wait(delayMs)
     }
-    this.#warn('updates are switched off by the settings')
     return undefined
   }
 
@@ -110,7 +121,7 @@ export class Updater {
       try {
         return await withLock(settings.home, async () => settle(settings, this.#deps()))
       } catch (error) {
-        this.#emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
+        this.#events.emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
         await this.#wait(settings.intervalMs)
         if (this.#stop.signal.aborted) return undefined
       }
@@ -119,33 +130,34 @@ export class Updater {
 
   async #poll(settings: Settings): Promise<void> {
     const { firstPollMs, random = Math.random } = this.#options
-    let delayMs = firstPollMs ?? firstPollDelayMs(settings.intervalMs, random())
-    if (this.#isOnTrial) delayMs = Math.min(delayMs, firstPollDelayMs(TRIAL_INTERVAL_MS, random()))
+    const { intervalMs } = settings
+    const trialDelayMs = (): number => Math.min(intervalMs, firstPollDelayMs(TRIAL_INTERVAL_MS, random()))
+    let delayMs = firstPollMs ?? firstPollDelayMs(intervalMs, random())
+    if (this.#isOnTrial) delayMs = Math.min(delayMs, trialDelayMs())
     for (;;) {
       await this.#wait(delayMs)
       if (this.#stop.signal.aborted) return
       const result = await this.#check(settings)
       if (this.#stop.signal.aborted) return
       if (result.kind === 'swapped') return this.#restart()
-      const isUrgent = this.#isOnTrial && !this.#hasVerified
-      const intervalMs = isUrgent ? Math.min(settings.intervalMs, TRIAL_INTERVAL_MS) : settings.intervalMs
       delayMs = nextPollDelayMs(
         intervalMs,
         this.#failures,
-        retryAfterOf(result.kind === 'failed' ? result.error : undefined),
+        retryAfterOf('error' in result ? result.error : undefined),
         random(),
       )
-      if (result.kind === 'failed') this.#emit({ kind: 'check-failed', error: result.error, nextMs: delayMs })
+      // Whatever the host asks for: without one good poll before the deadline the version is rolled back.
+      if (this.#isOnTrial && !this.#hasVerified)
+        delayMs = Math.max(Math.min(intervalMs, TRIAL_POLL_MIN_MS), trialDelayMs())
+      if (result.kind === 'failed') this.#events.emit({ kind: 'check-failed', error: result.error, nextMs: delayMs })
     }
   }
 
   async #check(settings: Settings): Promise<UpdateResult | { kind: 'failed'; error: unknown }> {
     this.#work = new AbortController()
-    const deps = { ...this.#deps(), emit: (event: AgentEvent) => this.#emitCheck(event), signal: this.#work.signal }
+    const deps = { ...this.#deps(), signal: this.#work.signal }
     try {
-      // On probation the next update has to wait: it would take away the version to go back to.
-      const apply = settings.autoInstall && !this.#isOnTrial
-      const result = await withLock(settings.home, () => update(settings, { apply }, deps))
+      const result = await withLock(settings.home, () => updateRunning(settings, this.#facts(), deps))
       this.#hasVerified = true
       this.#failures = 0
       return result
@@ -155,9 +167,13 @@ export class Updater {
     }
   }
 
+  #facts(): RunningProgram {
+    return { version: this.#options.version, isLaunched: this.#isLaunched, isOnTrial: this.#isOnTrial }
+  }
+
   async #probation(settings: Settings, record: LaunchRecord): Promise<void> {
     const { started, tries } = record.trial ?? { started: 0, tries: 0 }
-    this.#emit({ kind: 'trial', version: record.version, started, tries })
+    this.#events.emit({ kind: 'trial', version: record.version, started, tries })
     const outcome = await runProbation({
       durationMs: settings.probationMs,
       deadlineMs: settings.probationDeadlineMs,
@@ -168,10 +184,10 @@ export class Updater {
     })
     const end =
       outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings.home, outcome.reason)
-    while (!(await this.#attempt(settings, end))) await this.#wait(settings.intervalMs)
+    while (!(await this.#attempt(settings.intervalMs, end))) await this.#wait(settings.intervalMs)
   }
 
-  async #attempt(settings: Settings, end: () => Promise<void>): Promise<boolean> {
+  async #attempt(nextMs: number, end: () => Promise<void>): Promise<boolean> {
     try {
       await end()
       return true
@@ -180,9 +196,9 @@ export class Updater {
       // The lock is held by a poll of our own for moments only.
       if (isMoultError(error) && error.code === 'ERR_LOCK_HELD') {
         await sleep(LOCK_RETRY_MS)
-        return this.#attempt(settings, end)
+        return this.#attempt(nextMs, end)
       }
-      this.#emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
+      this.#events.emit({ kind: 'check-failed', error, nextMs })
       return false
     }
   }
@@ -190,7 +206,7 @@ export class Updater {
   async #confirm(settings: Settings): Promise<void> {
     const { version } = this.#options
     if (await withLock(settings.home, async () => confirmVersion(settings, version)))
-      this.#emit({ kind: 'confirmed', version })
+      this.#events.emit({ kind: 'confirmed', version })
     this.#isOnTrial = false
   }
 
@@ -198,7 +214,7 @@ export class Updater {
     const { version } = this.#options
     const to = await withLock(home, async () => rollBackVersion(home, version, reason))
     if (to !== undefined) return this.#restart()
-    this.#warn(`version ${version} failed its probation (${reason}), and there is no other to go back to`)
+    this.#events.warn(`version ${version} failed its probation (${reason}), and there is no other to go back to`)
     this.#isOnTrial = false
   }
 
@@ -223,24 +239,7 @@ export class Updater {
     this.#wakes.delete(wake)
   }
 
-  #emitCheck(event: AgentEvent): void {
-    if (event.kind !== 'checked') return this.#emit(event)
-    const key = decisionKey(event.decision)
-    this.#emit({ ...event, isRepeat: key === this.#lastDecision })
-    this.#lastDecision = key
-  }
-
-  #emit(event: AgentEvent): void {
-    try {
-      this.#options.onEvent?.(event)
-    } catch {
-      // A listener that throws is the host's own trouble.
-    }
-  }
-
-  #warn = (message: string): void => this.#emit({ kind: 'warning', message })
-
   #deps(): UpdateDeps {
-    return { clock: this.#options.clock ?? Date.now, emit: (event) => this.#emit(event) }
+    return { clock: this.#options.clock ?? Date.now, emit: this.#events.emit }
   }
 }

@@ -18,9 +18,10 @@ export function confirmVersion(settings: Settings, version: string): boolean {
   if (record?.trial === undefined || record.version !== version) return false
   raiseRollbackFloor(settings, version)
   const { trial: _, ...confirmed } = record
-  // The fallback first: whichever of the two is read after a crash, it names a version that proved itself.
-  writeLaunchRecord(home.confirmed, confirmed)
+  // `current` first: after a crash in between the trial is over, and `confirmed` names an older version that proved
+  // itself. The other way round a trial on its last try would roll a confirmed version back.
   writeLaunchRecord(home.current, confirmed)
+  writeLaunchRecord(home.confirmed, confirmed)
   return true
 }
 

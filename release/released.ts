@@ -1,6 +1,9 @@
+import { dirname, join, resolve } from 'node:path'
+
 import {
   assertSigned,
   checkShape,
+  isMoultError,
   type JsonObject,
   MANIFEST_MAX_BYTES,
   MoultError,
@@ -13,7 +16,8 @@ import {
 import { documentBytes } from './document-bytes.ts'
 import { releasePath } from './layout.ts'
 import type { Live } from './live.ts'
-import { newestRoot, type Project } from './open-project.ts'
+import { DEFAULT_ROOT_FILE, newestRoot, type Project } from './open-project.ts'
+import { findResigned, resignedName } from './roots/sign-release.ts'
 
 /** A release document as it was signed once. */
 export interface Released {
@@ -31,7 +35,7 @@ export interface Released {
 export async function readReleased(
   version: string,
   live: Live | undefined,
-  project: Pick<Project, 'publisher' | 'roots' | 'name'>,
+  project: Omit<Project, 'signers' | 'platforms'>,
 ): Promise<Released | undefined> {
   const bytes = await project.publisher.read(releasePath(version), MANIFEST_MAX_BYTES)
   const inLive = live?.manifest.release.version === version ? releasedInLive(live) : undefined
@@ -39,7 +43,28 @@ export async function readReleased(
   // Published files never change, so this one keeps the signatures of keys that a later root revoked. Those in the live
   // manifest are by the present keys, over the same statement.
   if (inLive !== undefined && digestOf(bytes) === live?.manifest.releaseDigest) return { ...inLive, bytes }
-  return parseReleased(bytes, version, project)
+  try {
+    return parseReleased(bytes, version, project)
+  } catch (error) {
+    const anew = await readSignedAnew(version, bytes, project)
+    if (anew !== undefined) return { ...parseReleased(anew, version, project), bytes }
+    if (!isMoultError(error)) throw error
+    const hint = `If its release keys were replaced since, sign it anew: \`moult root sign-release <${releasePath(version)}>\`.`
+    throw new MoultError(error.code, error.message, { hint, details: error.details, cause: error })
+  }
+}
+
+/** The same release with signatures that were made after a rotation, in the folder of the roots. */
+async function readSignedAnew(
+  version: string,
+  bytes: Uint8Array,
+  { config, dir }: Pick<Project, 'config' | 'dir'>,
+): Promise<Uint8Array | undefined> {
+  const digest = digestOf(bytes)
+  if (digest === undefined) return undefined
+  const folder = dirname(resolve(dir, config.root ?? DEFAULT_ROOT_FILE))
+  const document = await findResigned(join(folder, resignedName(version)), digest)
+  return document === undefined ? undefined : documentBytes(document)
 }
 
 /** @throws MoultError ERR_MANIFEST_* or ERR_TRUST_* */

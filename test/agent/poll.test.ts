@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 
 import { pollManifest } from '../../agent/poll.ts'
 import { loadState } from '../../agent/state.ts'
-import { NO_FLOOR } from '../../manifests/index.ts'
+import {} from '../../manifests/index.ts'
 import { BOUNDED, failureOf, makeMachine, manifestOf, publish, startHost } from './field.ts'
 
 const OFFER = { version: '1.0.0', sequence: 10 }
@@ -52,7 +52,7 @@ describe('a poll', { ...BOUNDED, concurrency: true }, () => {
       })
       await poll()
       const state = loadState(home, settings.root, assert.fail)
-      assert.equal(state.floor.sequence, 10 + index, etag)
+      assert.equal(state.floors['stable']?.sequence, 10 + index, etag)
       assert.equal(state.cached?.etag, undefined, etag)
     }
   })
@@ -82,7 +82,7 @@ describe('a poll', { ...BOUNDED, concurrency: true }, () => {
       response.on('close', () => clearInterval(timer))
     })
     const { home, settings } = await makeMachine(t, host)
-    const state = { root: settings.root, floor: NO_FLOOR, timeFloorMs: 0, quarantine: [] }
+    const state = { root: settings.root, floors: {}, timeFloorMs: 0, quarantine: [] }
     const error = await failureOf(() =>
       pollManifest(home, state, { url: settings.url, userAgent: 'x', deadlineMs: 500, stallMs: 10_000 }),
     )

@@ -4,21 +4,21 @@ import { describe, test, type TestContext } from 'node:test'
 
 import { type Home, homeAt } from '../../agent/home.ts'
 import { loadState, QUARANTINE_MAX, saveState, type State, withQuarantined } from '../../agent/state.ts'
-import { NO_FLOOR, readRoot, sha256 } from '../../manifests/index.ts'
+import { readRoot, sha256 } from '../../manifests/index.ts'
 import { defaultKeys, makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
 import { failureOf, makeDir } from './field.ts'
 
 const ROOT = readRoot(makeRoot())
 const STATE: State = {
   root: ROOT,
-  floor: { sequence: 42, digest: 'd'.repeat(64) },
+  floors: { stable: { sequence: 42, digest: 'd'.repeat(64) } },
   timeFloorMs: 1_700_000_000_000,
   rollbackFloor: '1.2.0',
   quarantine: [{ sha256: 'a'.repeat(64), version: '1.3.0', reason: 'tries', at: '2026-11-21T02:00:00Z' }],
   cached: { etag: '"x"', sha256: 'b'.repeat(64), url: 'http://127.0.0.1/version.json' },
   fallbackId: 'f'.repeat(32),
 }
-const FRESH: State = { root: ROOT, floor: NO_FLOOR, timeFloorMs: 0, quarantine: [] }
+const FRESH: State = { root: ROOT, floors: {}, timeFloorMs: 0, quarantine: [] }
 
 function makeHome(t: TestContext): Home {
   return homeAt(makeDir(t))
@@ -62,7 +62,7 @@ describe('the state', () => {
       damage(home.state)
       damage(home.stateBackup)
       assert.deepEqual(loadState(home, ROOT, warn), FRESH)
-      const isSilent = name === 'gone' || name === 'too large'
+      const isSilent = name === 'gone'
       assert.equal(warnings.length, isSilent ? 0 : 3)
       // Damaged files are kept once for each copy, not without bound.
       for (let round = 0; round < 3; round += 1) {
@@ -81,7 +81,7 @@ describe('the state', () => {
       { ...STATE, cached: { sha256: 'b'.repeat(64), url: 'x', etag: 'e'.repeat(3000) } },
       { ...STATE, cached: { sha256: 'b'.repeat(64), url: 'x', etag: '\u0085' } },
       { ...STATE, timeFloorMs: 0.5 },
-      { ...STATE, floor: { sequence: -1, digest: '' } },
+      { ...STATE, floors: { stable: { sequence: -1, digest: '' } } },
     ]) {
       assert.throws(() => saveState(home, bad))
       assert.deepEqual(loadState(home, ROOT, assert.fail), STATE)
@@ -93,7 +93,7 @@ describe('the state', () => {
     const second = readRoot(makeRoot({ version: 2 }))
     saveState(home, STATE)
     assert.equal(loadState(home, second, assert.fail).root.version, 2)
-    assert.equal(loadState(home, second, assert.fail).floor.sequence, 42)
+    assert.equal(loadState(home, second, assert.fail).floors['stable']?.sequence, 42)
     saveState(home, { ...STATE, root: second })
     assert.equal(loadState(home, ROOT, assert.fail).root.version, 2)
   })

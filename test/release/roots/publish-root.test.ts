@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { encodeBase64, type JsonObject, type RoleName } from '../../../manifests/index.ts'
-import { readRoots, verifyPublished } from '../../../release/index.ts'
+import { readReleaseToSign, readRoots, setRollout, signRelease, verifyPublished } from '../../../release/index.ts'
 import { changeRoot } from '../../../release/roots/draft-root.ts'
 import { publishRoot, type PublishRootOptions } from '../../../release/roots/publish-root.ts'
 import { reviewDraft, signDraft } from '../../../release/roots/sign-draft.ts'
@@ -178,4 +178,50 @@ test('old signatures that still count under the new release keys stay; nothing i
   assert.equal(channels[0]?.isSignedAnew, false)
   assert.deepEqual((await readJson<{ signatures: unknown }>('updates/version.json')).signatures, before.signatures)
   await assertVerifies(ceremony)
+})
+
+test('a version that was prepared before a rotation is offered once it is signed anew', async (t) => {
+  const ceremony = await makeCeremony(t)
+  const { dir, config, release, writeAgents, draft, sign, publish, old, keyEnv, read, readJson } = ceremony
+  await writeAgents('echo 2')
+  await release('1.0.1', { rollout: false })
+  await draft(['release'], 'fresh')
+  await sign(old)
+  const seed = { FRESH: keyEnv('fresh').MOULT_KEY }
+  await ceremony.change({ keys: { release: { env: 'FRESH' } } })
+  await publish({ resign: '1.0.0' }, seed)
+
+  const offer = () => setRollout({ config, version: '1.0.1' }, { env: {} })
+  await assert.rejects(offer(), (error: { code?: string; hint?: string }) => {
+    assert.equal(error.code, 'ERR_TRUST_SIGNATURE')
+    assert.match(error.hint ?? '', /moult root sign-release/)
+    return true
+  })
+  const file = join(dir, 'updates/releases/1.0.1.json')
+  const before = await read('updates/releases/1.0.1.json')
+  const signed = await signRelease(await readReleaseToSign({ release: file, config }), signer('fresh'))
+  assert.deepEqual([signed.signed, signed.threshold], [1, 1])
+  assert.equal((await offer()).kind, 'published')
+  const { version, signatures } = await readJson<{ version: string; signatures: { key: string }[] }>(
+    'updates/version.json',
+  )
+  assert.deepEqual([version, signatures.map(({ key }) => key)], ['1.0.1', [idOf('fresh')]])
+  assert.equal(await read('updates/releases/1.0.1.json'), before)
+  await assertVerifies(ceremony)
+})
+
+test('only what was released once is signed anew, and only by a release key', async (t) => {
+  const { dir, config, updates, draft } = await makeCeremony(t)
+  await draft(['release'], 'fresh')
+  const release = join(updates, 'releases/1.0.0.json')
+  const what = await readReleaseToSign({ release, config })
+  await assert.rejects(
+    signRelease(what, signer('stranger')),
+    failsWith('ERR_CONFIG_KEY', /not a release key of root 2/),
+  )
+  const forged = { ...(JSON.parse(await readFile(release, 'utf8')) as JsonObject), version: '6.6.6' }
+  await writeFile(join(dir, 'forged.json'), JSON.stringify(forged))
+  const read = readReleaseToSign({ release: join(dir, 'forged.json'), config })
+  await assert.rejects(read, failsWith('ERR_TRUST_SIGNATURE', /no release keys of this project/))
+  assert.deepEqual(await readdir(join(dir, 'trust')), ['1.root.json', 'draft.root.json'])
 })
