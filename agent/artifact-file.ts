@@ -14,9 +14,13 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, position: nu
 
 /**
  * Makes the content durable, then checks size and hash of what is on the disk.
- * @throws MoultError ERR_BYTES_SIZE or ERR_BYTES_HASH
+ * @throws MoultError ERR_BYTES_SIZE or ERR_BYTES_HASH; the reason of `signal` when that is aborted
  */
-export async function assertContent(file: FileHandle, expected: { size: number; sha256: string }): Promise<void> {
+export async function assertContent(
+  file: FileHandle,
+  expected: { size: number; sha256: string },
+  signal?: AbortSignal,
+): Promise<void> {
   await file.sync()
   const { size } = await file.stat()
   if (size !== expected.size) {
@@ -24,7 +28,7 @@ export async function assertContent(file: FileHandle, expected: { size: number; 
       details: { size, expected: expected.size },
     })
   }
-  const sha256 = await hashFile(file)
+  const sha256 = await hashFile(file, signal)
   if (sha256 === expected.sha256) return
   throw new MoultError('ERR_BYTES_HASH', 'the hash is not the signed one', {
     details: { sha256, expected: expected.sha256 },
@@ -33,9 +37,12 @@ export async function assertContent(file: FileHandle, expected: { size: number; 
 }
 
 /** Lower-case hexadecimal SHA-256 of the whole file. */
-export async function hashFile(file: FileHandle): Promise<string> {
+export async function hashFile(file: FileHandle, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   const chunks = file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1024 * 1024 })
-  for await (const chunk of chunks) hash.update(chunk as Buffer)
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted()
+    hash.update(chunk as Buffer)
+  }
   return hash.digest('hex')
 }

@@ -1,7 +1,7 @@
 // From a verified manifest to bytes on disk that match it. The smallest download that this agent can use comes first; a
 // bad one falls back to the next. Until the last hash is checked a file is called what it is: unverified.
 
-import { constants } from 'node:fs'
+import { constants, lstatSync } from 'node:fs'
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
@@ -11,7 +11,7 @@ import { type Binary, isMoultError, MoultError } from '../manifests/index.ts'
 import { assertContent, writeAll } from './artifact-file.ts'
 import type { AgentEvent } from './events.ts'
 import { fetchFile, isHostBusy } from './fetch-file.ts'
-import { toFileError } from './file-error.ts'
+import { discard, toFileError, withFileErrors } from './file-error.ts'
 import { freeBytes, type Home } from './home.ts'
 
 /** Left free on the disk beyond what the update itself needs. */
@@ -63,7 +63,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
     })
   }
   await removeOtherPartials(home, sources)
-  assertSpace(home, binary.size + Math.max(...sources.map(({ size }) => size)))
+  await makeRoom(home, binary, sources)
   let failure: unknown
   for (const source of sources) {
     try {
@@ -72,7 +72,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
       failure = error
       // Only bytes that turned out wrong make the next source worth a try: the network, the disk or a stop will not.
       if (!isMoultError(error) || !isAboutSource(error)) break
-      await rm(join(home.staging, partialName(source)), { force: true })
+      await discard(join(home.staging, partialName(source)))
       options.emit({ kind: 'download-failed', source: source.encoding ?? 'whole', error })
     }
   }
@@ -100,6 +100,28 @@ function partialName({ sha256 }: Source): string {
   return `${sha256}.partial`
 }
 
+/** The start of a download is worth keeping, but not on a disk that has no room for the rest of it. */
+async function makeRoom(home: Home, binary: Binary, sources: readonly Source[]): Promise<void> {
+  const needed = (): number =>
+    Math.max(...sources.map((source) => peakBytes(binary, source) - partialBytes(home, source)))
+  if (freeBytes(home) < needed() + DISK_RESERVE_BYTES) {
+    for (const source of sources) await discard(join(home.staging, partialName(source)))
+  }
+  assertSpace(home, needed())
+}
+
+/** A compressed download lies beside what comes out of it, and then an archive beside its tree; a file is only moved. */
+function peakBytes(binary: Binary, source: Source): number {
+  const packed = source.encoding === undefined ? 0 : source.size
+  return binary.size + Math.max(packed, binary.unpack === 'tar' ? binary.size : 0)
+}
+
+function partialBytes(home: Home, source: Source): number {
+  const path = join(home.staging, partialName(source))
+  const stat = withFileErrors(path, () => lstatSync(path, { throwIfNoEntry: false }))
+  return stat?.isFile() === true ? Math.min(stat.size, source.size) : 0
+}
+
 function assertSpace(home: Home, bytes: number): void {
   const free = freeBytes(home)
   if (free >= bytes + DISK_RESERVE_BYTES) return
@@ -114,17 +136,18 @@ async function takeSource(home: Home, binary: Binary, source: Source, options: D
   if (source.encoding === undefined) return fetched
   const unpacked = join(home.staging, `${binary.sha256}.unverified`)
   try {
-    await decompress(fetched, unpacked, binary)
-    return unpacked
+    await decompress(fetched, unpacked, binary, options.signal)
   } catch (error) {
-    await rm(unpacked, { force: true })
+    await discard(unpacked)
+    // What was only interrupted is whole, and the next attempt begins with it.
+    if (options.signal?.aborted !== true) await discard(fetched)
     throw toFileError(error, unpacked)
-  } finally {
-    await rm(fetched, { force: true })
   }
+  await discard(fetched)
+  return unpacked
 }
 
-async function decompress(from: string, to: string, binary: Binary): Promise<void> {
+async function decompress(from: string, to: string, binary: Binary, signal?: AbortSignal): Promise<void> {
   await rm(to, { force: true })
   const output = await open(to, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
@@ -132,23 +155,30 @@ async function decompress(from: string, to: string, binary: Binary): Promise<voi
     // Not pipe(): an error of the disk would end the process, and an end before that of the input would never come.
     const unpacked = pipeline(input.createReadStream(), createBrotliDecompress(), () => undefined)
     try {
-      await writeBounded(output, unpacked, binary.size)
+      await writeBounded(output, unpacked, binary.size, signal)
     } catch (cause) {
+      signal?.throwIfAborted()
       if (isMoultError(cause) || (cause instanceof Error && 'syscall' in cause)) throw cause
       throw new MoultError('ERR_BYTES_ENCODING', 'the compressed download does not unpack', { cause })
     } finally {
       unpacked.destroy()
       await input.close()
     }
-    await assertContent(output, binary)
+    await assertContent(output, binary, signal)
   } finally {
     await output.close()
   }
 }
 
-async function writeBounded(output: FileHandle, chunks: AsyncIterable<Buffer>, size: number): Promise<void> {
+async function writeBounded(
+  output: FileHandle,
+  chunks: AsyncIterable<Buffer>,
+  size: number,
+  signal?: AbortSignal,
+): Promise<void> {
   let written = 0
   for await (const chunk of chunks) {
+    signal?.throwIfAborted()
     written += chunk.length
     if (written > size) throw new MoultError('ERR_BYTES_SIZE', `more than ${size} bytes: the unpacked artifact`)
     await writeAll(output, chunk, written - chunk.length)

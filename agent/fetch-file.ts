@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isMoultError, MoultError } from '../manifests/index.ts'
 import { assertContent, writeAll } from './artifact-file.ts'
 import type { DownloadOptions, Source } from './download.ts'
-import { isErrno, toFileError } from './file-error.ts'
+import { discard, isErrno, toFileError } from './file-error.ts'
 import { discardBody, header, httpGet, type HttpResponse, toNetworkError } from './http.ts'
 import { retryAfterOf, statusError } from './poll.ts'
 import { resolveUrl } from './url-policy.ts'
@@ -36,21 +36,23 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
     const { size: kept } = await file.stat()
     await fetchWithRetries(file, url, source, { ...options, signal })
     try {
-      await assertContent(file, source)
+      await assertContent(file, source, signal)
     } catch (error) {
       if (kept === 0 || !isMoultError(error)) throw error
       // What the earlier run left may be the bad part: a power cut, or an object that was exchanged in between.
       await file.truncate(0)
       await fetchWithRetries(file, url, source, { ...options, signal })
-      await assertContent(file, source)
+      await assertContent(file, source, signal)
     }
     return path
   } catch (error) {
-    // Wrong bytes are gone at once; what a dead connection left is the start of the next attempt.
-    const isUseless = (isMoultError(error) && error.exitCode === 23) || (await file?.stat())?.size === 0
-    if (isUseless) await rm(path, { force: true })
-    if (signal.aborted && !isMoultError(error)) throw toNetworkError(signal.reason, url)
-    throw toFileError(error, path)
+    const failure = signal.aborted && !isMoultError(error) ? toNetworkError(signal.reason, url) : toFileError(error, path)
+    // Wrong bytes are gone at once, and so are those that fill the disk, which the program needs as well. What a dead
+    // connection left is the start of the next attempt.
+    const isUseless = isMoultError(failure) && (failure.exitCode === 23 || failure.code === 'ERR_STAGE_SPACE')
+    const isEmpty = (await file?.stat().catch(() => undefined))?.size === 0
+    if (isUseless || isEmpty) await discard(path)
+    throw failure
   } finally {
     await file?.close()
   }

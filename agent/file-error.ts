@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+
 import { type ErrorCode, isMoultError, MoultError } from '../manifests/index.ts'
 
 const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
@@ -34,6 +36,11 @@ export function withFileErrors<T>(subject: string, run: () => T): T {
   } catch (error) {
     throw toFileError(error, subject)
   }
+}
+
+/** Removes a rest, or leaves it to the next start: cleaning MUST NOT hide the error that made it necessary. */
+export async function discard(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined)
 }
 
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {

@@ -10,7 +10,7 @@
 //   staging/             downloads and half-made versions; emptied at every start
 //   lock                 held while an updater works
 
-import { lstatSync, mkdirSync, statfsSync } from 'node:fs'
+import { lstatSync, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { MoultError } from '../manifests/index.ts'
@@ -56,20 +56,22 @@ export function versionDirectory(home: Home, version: string): string {
 }
 
 /**
- * Makes the directories of home, or checks that they are fit for use: real directories of this user that nobody else
- * can write to, all on one file system, since a rename is what installs a version.
+ * Makes the directories of home, or checks that they are fit for use: directories of this user that nobody else can
+ * write to, all on one file system, since a rename is what installs a version. Home itself may belong to root, and may
+ * be reached through a link; who can write to it could replace the launcher and the launch record.
  *
  * @throws MoultError ERR_HOME_INVALID or ERR_STAGE_*
  */
 export function prepareHome(home: Home): void {
   withFileErrors(home.path, () => {
     mkdirSync(home.path, { recursive: true, mode: 0o755 })
+    assertPrivate(home.path, statSync(home.path), [process.getuid?.(), 0])
     for (const [path, mode] of [
       [home.versions, 0o755],
       [home.staging, 0o700],
     ] as const) {
       mkdirSync(path, { recursive: true, mode })
-      assertOwnDirectory(path)
+      assertPrivate(path, lstatSync(path), [process.getuid?.()])
     }
     const devices = [home.path, home.versions, home.staging].map((path) => lstatSync(path).dev)
     if (new Set(devices).size > 1) {
@@ -80,11 +82,10 @@ export function prepareHome(home: Home): void {
   })
 }
 
-function assertOwnDirectory(path: string): void {
-  const stat = lstatSync(path)
-  const uid = process.getuid?.()
+/** @param owners who may own it; a system without users knows none of this */
+function assertPrivate(path: string, stat: Stats, owners: readonly (number | undefined)[]): void {
   if (!stat.isDirectory()) throw new MoultError('ERR_HOME_INVALID', `not a directory: ${path}`)
-  if (uid !== undefined && (stat.uid !== uid || (stat.mode & 0o022) !== 0)) {
+  if (process.getuid !== undefined && (!owners.includes(stat.uid) || (stat.mode & 0o022) !== 0)) {
     throw new MoultError('ERR_HOME_INVALID', `writable for others or owned by another user: ${path}`, {
       hint: `Run the agent as the owner of the home directory, and remove write permission for others: chmod go-w ${path}`,
     })

@@ -1,13 +1,18 @@
 // One updater at a time works on a home. The lock is a directory that holds one empty file, the token, whose name says
-// who has it: `free`, or a process by pid, start time and boot, so that a lock left by a crash is told from a live one
-// even after the pid was given to another process.
+// who has it: `free`, or a process by pid, start time, boot and pid namespace, so that a lock left by a crash is told
+// from a live one even after the pid was given to another process.
+//
+// A process in another pid namespace, as in a second container on the same volume, cannot be looked up by its pid.
+// Therefore whoever holds the lock touches the token every HEARTBEAT_MS, however long the work takes, and a token from
+// elsewhere counts as held until it was not touched for FOREIGN_MS.
 //
 // Taking, breaking and releasing the lock are each one rename of the token. A rename of a name that is gone fails, so of
 // any number of processes that saw the same token one succeeds. A lock file that is created and removed cannot do that:
 // between a look at a stale lock and its removal it may have become someone's live lock.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
+import { statSync, utimes, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { MoultError } from '../manifests/index.ts'
@@ -17,6 +22,9 @@ import type { Home } from './home.ts'
 const FREE = 'free'
 const START_UNKNOWN = 'unknown'
 const ROUNDS_MAX = 100
+const HEARTBEAT_MS = 15_000
+/** Longer than any pause of an event loop that still does its work. */
+const FOREIGN_MS = 120_000
 
 /**
  * Runs `work` while holding the lock of a home.
@@ -24,20 +32,24 @@ const ROUNDS_MAX = 100
  */
 export async function withLock<T>(home: Home, work: () => Promise<T>): Promise<T> {
   const mine = acquire(home.lock)
+  const heartbeat = setInterval(() => utimes(join(home.lock, mine), new Date(), new Date(), () => undefined), HEARTBEAT_MS)
+  heartbeat.unref()
   try {
     return await work()
   } finally {
+    clearInterval(heartbeat)
     release(home.lock, mine)
   }
 }
 
 function acquire(lock: string): string {
-  const mine = `${process.pid}-${startOf(process.pid) ?? START_UNKNOWN}`
+  const space = ownNamespace()
+  const mine = `${process.pid}-${startOf(process.pid) ?? START_UNKNOWN}${space === undefined ? '' : `@${space}`}`
   return withFileErrors(lock, () => {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const token = tokenIn(lock)
-      if (token === undefined) layOut(lock)
-      else if (isAlive(token)) throw heldBy(token, lock)
+      if (token === undefined) layOut(lock, mine)
+      else if (isAlive(lock, token)) throw heldBy(token, lock)
       else if (passToken(lock, token, mine)) return mine
     }
     throw new MoultError('ERR_LOCK_HELD', `contended: ${lock}`)
@@ -56,7 +68,7 @@ function release(lock: string, mine: string): void {
 function tokenIn(lock: string): string | undefined {
   try {
     const tokens = readdirSync(lock)
-    return tokens.find(isAlive) ?? tokens[0]
+    return tokens.find((token) => isAlive(lock, token)) ?? tokens[0]
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined
     throw error
@@ -65,6 +77,8 @@ function tokenIn(lock: string): string | undefined {
 
 function passToken(lock: string, from: string, to: string): boolean {
   try {
+    // First, as a rename leaves the time alone: nobody may see the new name with a time that is long past.
+    utimesSync(join(lock, from), new Date(), new Date())
     renameSync(join(lock, from), join(lock, to))
     return true
   } catch (error) {
@@ -74,8 +88,8 @@ function passToken(lock: string, from: string, to: string): boolean {
 }
 
 /** Makes the lock, once: a directory that holds a token already cannot be replaced by the rename. */
-function layOut(lock: string): void {
-  const fresh = `${lock}.${process.pid}`
+function layOut(lock: string, mine: string): void {
+  const fresh = `${lock}.${mine}`
   rmSync(fresh, { recursive: true, force: true })
   try {
     mkdirSync(fresh, { mode: 0o700 })
@@ -97,9 +111,10 @@ function heldBy(token: string, lock: string): MoultError {
 }
 
 /** Whether the process that a token names is still there; false for `free` and for rubbish. */
-function isAlive(token: string): boolean {
-  const [, pid = '', start = ''] = /^([1-9][0-9]{0,9})-(.+)$/.exec(token) ?? []
+function isAlive(lock: string, token: string): boolean {
+  const [, pid = '', start = '', space] = /^([1-9][0-9]{0,9})-(.+?)(?:@([0-9]+))?$/.exec(token) ?? []
   if (pid === '') return false
+  if (space !== undefined && space !== ownNamespace()) return isFresh(join(lock, token))
   try {
     process.kill(Number(pid), 0)
   } catch (error) {
@@ -107,6 +122,21 @@ function isAlive(token: string): boolean {
   }
   const now = startOf(Number(pid))
   return now === undefined || start === START_UNKNOWN || now === start
+}
+
+/** The pid namespace of this process; undefined where there are none, or they cannot be known. */
+function ownNamespace(): string | undefined {
+  try {
+    return /^pid:\[([0-9]+)\]$/.exec(readlinkSync('/proc/self/ns/pid'))?.[1]
+  } catch {
+    return undefined
+  }
+}
+
+function isFresh(path: string): boolean {
+  const touchedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  // Either way: a clock that was set back must not make a dead token last.
+  return touchedMs !== undefined && Math.abs(Date.now() - touchedMs) < FOREIGN_MS
 }
 
 /** When a process started, in a form that differs from any other process that ever had its pid; undefined if unknown. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { type Binary, MoultError, type Release } from '../manifests/index.ts'
 import { assertContent } from './artifact-file.ts'
 import { syncDirectory } from './durable-file.ts'
-import { isErrno, toFileError } from './file-error.ts'
+import { discard, isErrno, toFileError } from './file-error.ts'
 import { type Home, versionDirectory } from './home.ts'
 import { preflight } from './preflight.ts'
 import { formatReceipt, RECEIPT_NAME, type Receipt } from './receipt.ts'
@@ -21,8 +21,8 @@ export interface StageOptions {
 }
 
 /**
- * @param artifact path of the verified artifact in staging; it is moved or removed
- * @throws MoultError ERR_STAGE_* or ERR_BYTES_*; nothing is left behind
+ * @param artifact path of the verified artifact in staging; it is moved or removed, but stays when `signal` is aborted
+ * @throws MoultError ERR_STAGE_* or ERR_BYTES_*; nothing that was made here is left behind
  */
 export async function stageVersion(
   home: Home,
@@ -43,19 +43,21 @@ export async function stageVersion(
     }
     await rm(staged, { recursive: true, force: true })
     await mkdir(staged, { mode: 0o755 })
-    if (binary.unpack === 'tar') await unpackTar(artifact, staged, binary.size)
+    if (binary.unpack === 'tar') await unpackTar(artifact, staged, binary.size, options.signal)
     else await rename(artifact, join(staged, receipt.entry))
-    await makeExecutable(join(staged, receipt.entry), binary)
+    await makeExecutable(join(staged, receipt.entry), binary, options.signal)
     await writeDurably(join(staged, RECEIPT_NAME), formatReceipt(receipt))
     syncDirectory(staged)
     await preflight(join(staged, receipt.entry), options.preflight, options.signal)
+    options.signal?.throwIfAborted()
     await giveName(home, staged, receipt, options.running)
+    await discard(artifact)
     return receipt
   } catch (error) {
-    await rm(staged, { recursive: true, force: true })
+    await discard(staged)
+    // A download that was only interrupted is the start of the next attempt.
+    if (options.signal?.aborted !== true) await discard(artifact)
     throw toFileError(error, staged)
-  } finally {
-    await rm(artifact, { force: true })
   }
 }
 
@@ -66,7 +68,7 @@ function entryOf(name: string, binary: Binary): string {
 }
 
 /** Checks a single file once more through the descriptor whose inode is installed; a tree was checked as it was read. */
-async function makeExecutable(program: string, binary: Binary): Promise<void> {
+async function makeExecutable(program: string, binary: Binary, signal?: AbortSignal): Promise<void> {
   const stat = await lstat(program).catch((error: unknown) => {
     throw isErrno(error, 'ENOENT') ? new MoultError('ERR_STAGE_ARCHIVE', 'the entry is not in the archive') : error
   })
@@ -76,7 +78,7 @@ async function makeExecutable(program: string, binary: Binary): Promise<void> {
   try {
     // Either way a sync comes after the chmod: a program that a power cut made unexecutable again would be given up.
     if (binary.unpack === 'tar') await file.sync()
-    else await assertContent(file, binary)
+    else await assertContent(file, binary, signal)
   } finally {
     await file.close()
   }
@@ -97,5 +99,5 @@ async function giveName(home: Home, staged: string, receipt: Receipt, running?: 
   })
   await rename(staged, target)
   syncDirectory(dirname(target))
-  await rm(aside, { recursive: true, force: true })
+  await discard(aside)
 }

@@ -33,6 +33,9 @@ interface Ending {
   readonly killedBy: NodeJS.Signals | null
 }
 
+/** A program that cannot even be started has ended like one that crashed at once. */
+const NOT_STARTED: Ending = { code: 127, killedBy: null }
+
 /**
  * Runs until the program ends by itself with status 0, or `signal` is aborted. Any other end is a crash: the program is
  * started again with growing delays, and a version on trial is rolled back when its tries are used up.
@@ -76,10 +79,12 @@ async function runOnce(
 ) {
   const { settings, overrides, onEvent, signal, env } = options
   const child = startProgram(launch, options)
-  const ended = endingOf(child)
+  const ended = child === undefined ? Promise.resolve(NOT_STARTED) : endingOf(child)
   let isUpdated = false
   const resting = new AbortController()
-  const stopChild = (): Promise<void> => stopProgram(child, ended, settings.stopTimeoutMs)
+  const stopChild = async (): Promise<void> => {
+    if (child !== undefined) await stopProgram(child, ended, settings.stopTimeoutMs)
+  }
   const updater = new Updater({
     version: launch.version,
     home: settings.home.path,
@@ -112,18 +117,25 @@ async function runOnce(
   return { ending, isUpdated }
 }
 
-function startProgram(launch: Launch, { settings, args, env, onEvent }: SuperviseOptions): ChildProcess {
+/** @returns undefined where the system refuses at once, say for want of memory or of room for the arguments */
+function startProgram(launch: Launch, { settings, args, env, onEvent }: SuperviseOptions): ChildProcess | undefined {
   const { MOULT_TRIAL: _, ...inherited } = env
-  const child = spawn(launch.program, args, {
-    stdio: 'inherit',
-    env: {
-      ...inherited,
-      MOULT_HOME: settings.home.path,
-      MOULT_VERSION: launch.version,
-      MOULT_SUPERVISED: '1',
-      ...(launch.trial === undefined ? {} : { MOULT_TRIAL: String(launch.trial) }),
-    },
-  })
+  let child: ChildProcess
+  try {
+    child = spawn(launch.program, args, {
+      stdio: 'inherit',
+      env: {
+        ...inherited,
+        MOULT_HOME: settings.home.path,
+        MOULT_VERSION: launch.version,
+        MOULT_SUPERVISED: '1',
+        ...(launch.trial === undefined ? {} : { MOULT_TRIAL: String(launch.trial) }),
+      },
+    })
+  } catch (error) {
+    onEvent({ kind: 'warning', message: `version ${launch.version} cannot be started: ${(error as Error).message}` })
+    return undefined
+  }
   if (child.pid !== undefined) onEvent({ kind: 'program-started', version: launch.version, pid: child.pid })
   return child
 }
@@ -131,8 +143,7 @@ function startProgram(launch: Launch, { settings, args, env, onEvent }: Supervis
 function endingOf(child: ChildProcess): Promise<Ending> {
   return new Promise((resolve) => {
     child.once('exit', (code, killedBy) => resolve({ code, killedBy }))
-    // A program that cannot even be started has ended like one that crashed at once.
-    child.once('error', () => resolve({ code: 127, killedBy: null }))
+    child.once('error', () => resolve(NOT_STARTED))
   })
 }
 

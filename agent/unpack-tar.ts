@@ -4,6 +4,7 @@
 import { createReadStream } from 'node:fs'
 import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { ReadEntry } from 'tar'
 
@@ -19,13 +20,14 @@ const COMPRESSED = /^(?:\x1f\x8b|\x28\xb5\x2f\xfd)/
 
 /**
  * @param limit total bytes that may come out: the archive is not compressed, so never more than its own size
- * @throws MoultError ERR_STAGE_ARCHIVE or a file error; the caller removes `target`
+ * @throws MoultError ERR_STAGE_ARCHIVE, a file error, or the reason of `signal`; the caller removes `target`
  */
-export async function unpackTar(archive: string, target: string, limit: number): Promise<void> {
+export async function unpackTar(archive: string, target: string, limit: number, signal?: AbortSignal): Promise<void> {
   const directories = new Set([target])
   const names = new Map<string, Listed>()
   let total = 0
   const take = async (entry: ReadEntry): Promise<void> => {
+    signal?.throwIfAborted()
     const path = checkedPath(entry, names)
     total += entry.size
     if (total > limit || names.size > ENTRIES_MAX) throw refusal('more than the archive can hold', entry.path)
@@ -39,16 +41,25 @@ export async function unpackTar(archive: string, target: string, limit: number):
     }
     await mkdir(entry.type === 'Directory' ? place : dirname(place), { recursive: true, mode: 0o755 })
     if (entry.type === 'Directory') entry.resume()
-    else await writeEntry(entry, place)
+    else await writeEntry(entry, place, signal)
   }
   // The parser drops a last block that is cut off without a word.
   if ((await stat(archive)).size % BLOCK_BYTES !== 0) throw refusal('not a sound tar', 'cut off')
-  await readEntries(archive, take)
-  for (const directory of directories) syncDirectory(directory)
+  await readEntries(archive, take, signal)
+  for (const directory of directories) {
+    syncDirectory(directory)
+    // These calls block: between them the program, and whoever wants to abort, have their turn.
+    await nextTurn()
+    signal?.throwIfAborted()
+  }
 }
 
 /** Hands over one entry after the other: the parser waits while an entry's body is unread. */
-async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<void>): Promise<void> {
+async function readEntries(
+  archive: string,
+  take: (entry: ReadEntry) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   // Loaded when the first tree comes: most agents are one file, and never need it.
   const { Parser } = await import('tar')
   let work = Promise.resolve()
@@ -59,7 +70,8 @@ async function readEntries(archive: string, take: (entry: ReadEntry) => Promise<
     const input = createReadStream(archive)
     const fail = (error: Error): void => {
       if (failure !== undefined) return
-      const cause = isMoultError(error) || 'syscall' in error ? error : refusal('not a sound tar', error.message)
+      const isOurs = isMoultError(error) || 'syscall' in error || signal?.aborted === true
+      const cause = isOurs ? error : refusal('not a sound tar', error.message)
       failure = cause
       input.destroy()
       // Ends a write that waits for more of its entry: the caller removes the tree, and nothing may still be made in it.
@@ -118,12 +130,13 @@ function checkedPath(entry: ReadEntry, names: Map<string, Listed>): string {
   return path
 }
 
-async function writeEntry(entry: ReadEntry, place: string): Promise<void> {
+async function writeEntry(entry: ReadEntry, place: string, signal?: AbortSignal): Promise<void> {
   const isExecutable = ((entry.mode ?? 0) & 0o111) !== 0
   const file = await open(place, 'wx', isExecutable ? 0o755 : 0o644)
   try {
     let at = 0
     for await (const chunk of entry as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted()
       await writeAll(file, chunk, at)
       at += chunk.length
     }

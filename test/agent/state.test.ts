@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { describe, test, type TestContext } from 'node:test'
 
 import { type Home, homeAt } from '../../agent/home.ts'
-import { loadState, QUARANTINE_MAX, saveState, type State, withQuarantined } from '../../agent/state.ts'
+import { loadState, QUARANTINE_MAX, quarantinedAt, saveState, type State, withQuarantined } from '../../agent/state.ts'
 import { readRoot, sha256 } from '../../manifests/index.ts'
 import { defaultKeys, makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
 import { failureOf, makeDir } from './field.ts'
@@ -142,5 +142,34 @@ describe('the state', () => {
       STATE,
     )
     assert.equal((await failureOf(() => saveState(home, { ...STATE, timeFloorMs: 1 }))).code, 'ERR_STAGE_READ_ONLY')
+  })
+
+  test('is not taken for absent when it is there and cannot be read: its floors would be forgotten', async (t) => {
+    const home = makeHome(t)
+    saveState(home, STATE)
+    fs.rmSync(home.state)
+    fs.mkdirSync(home.state)
+    const error = await failureOf(() => loadState(home, ROOT, assert.fail))
+    assert.equal(error.code, 'ERR_STAGE_IO')
+  })
+
+  test('loses its floors to a newer pinned root only when that revokes a rollout key', (t) => {
+    const home = makeHome(t)
+    saveState(home, STATE)
+    const rollout = [makeKey('rollout 2')]
+    const revoking = readRoot(makeRoot({ version: 2, keys: { ...defaultKeys(), rollout } }))
+    const same = readRoot(makeRoot({ version: 2 }))
+    assert.deepEqual(loadState(home, same, assert.fail).floors, STATE.floors)
+    assert.deepEqual(loadState(home, revoking, assert.fail).floors, {})
+  })
+
+  test('holds what failed for good, and for a day what may have failed for the network or the machine', () => {
+    const at = '2026-11-21T02:00:00Z'
+    const hashes = ['tries', 'health', 'manual', 'no-verified-poll', 'preflight'].map((reason, index) => {
+      return { sha256: String(index).repeat(64), version: '1.0.1', reason, at }
+    })
+    const state = { ...STATE, quarantine: hashes }
+    const hoursLater = (hours: number) => quarantinedAt(state, Date.parse(at) + hours * 3_600_000).size
+    assert.deepEqual([hoursLater(0), hoursLater(23), hoursLater(25)], [5, 5, 3])
   })
 })

@@ -81,6 +81,31 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     await waitFor(() => agent.lines.filter((line) => line.includes('"kind":"checked"')).length >= 3, 'further polls')
   })
 
+  test('polls again soon on trial, however long the host asks it to wait', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    prepareLaunch(machine.home, assert.fail)
+    host.drain()
+    host.answer('version.json', (_, response) => void response.writeHead(503, { 'retry-after': '3600' }).end())
+    const agent = startAgent(t, machine, '1.0.1')
+    await waitFor(() => host.requests.length >= 3, 'three polls')
+    publish(host, { version: '1.0.1' })
+    await waitFor(() => agent.has('"kind":"confirmed"'), 'confirmed')
+  })
+
+  test('takes settings that become readable later', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    fs.writeFileSync(machine.home.config, '{"interval": "5')
+    const agent = startAgent(t, machine, '1.0.0')
+    await waitFor(() => agent.has('ERR_CONFIG_INVALID'), 'the half-written file is reported')
+    fs.writeFileSync(machine.home.config, '{"interval": "5m"}')
+    assert.equal(await agent.exited, 100)
+  })
+
   for (const [name, health] of Object.entries({
     fails: 'health: () => false,',
     throws: "health: () => { throw new Error('sick') },",

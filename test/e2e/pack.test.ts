@@ -85,7 +85,7 @@ describe('the packed npm package', { timeout: 180_000 }, () => {
     }
     const strange = names.filter(
       (name) =>
-        !/^(?:dist|schemas)\/|^scripts\/[\w-]+\.sh$|^(?:README|SPEC|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/.test(
+        !/^(?:dist|docs|schemas)\/|^scripts\/[\w-]+\.sh$|^(?:README|SPEC|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/.test(
           name,
         ) || /(?<!\.d)\.ts$|\.test\.|\.tsbuildinfo$|\.key$|^keys\/|(?:^|\/)(?:test|updates|node_modules)\//.test(name),
     )

@@ -16,6 +16,11 @@ const VALUES: readonly JsonValue[] = [
 ]
 const NAMES = ['signatures', 'rollout', 'trust', 'version', 'later', 'key', 'sig', 'toString', 'min_version', 'paused']
 
+/** A value of its own: one that mutants share would carry the changes of each to the next. */
+function anyValue(random: Random): JsonValue {
+  return structuredClone(random.pick(VALUES))
+}
+
 /** One change of the document, or two, written in some form. */
 export function mutateStructure(random: RandomDocuments, document: JsonObject): string {
   const copy = structuredClone(random.once(8) ? mixStatements(random) : document)
@@ -49,7 +54,7 @@ function changePlace(random: Random, document: JsonObject): void {
       remove(parent, name)
       return
     case 1:
-      set(parent, name, random.pick(VALUES))
+      set(parent, name, anyValue(random))
       return
     case 2: {
       const value = get(parent, name)
@@ -63,7 +68,7 @@ function changePlace(random: Random, document: JsonObject): void {
       set(parent, random.pick(NAMES), structuredClone(get(parent, name)))
       return
     case 4:
-      set(parent, random.pick(NAMES), random.pick(VALUES))
+      set(parent, random.pick(NAMES), anyValue(random))
       return
     case 5: {
       // What stands at the same place in another signed document.
@@ -99,7 +104,7 @@ function changeUnsigned(random: Random, document: JsonObject): void {
       statement['signatures'] = [structuredClone(foreign), ...signatures]
       return
     case 2:
-      statement['signatures'] = [...signatures, random.pick(VALUES)]
+      statement['signatures'] = [...signatures, anyValue(random)]
       return
     case 3:
       statement['signatures'] = signatures.map((entry) => changeSignature(random, entry))
@@ -126,7 +131,7 @@ function changeUnsigned(random: Random, document: JsonObject): void {
       document['trust'] = chain.toReversed()
       return
     default:
-      document['trust'] = [...chain, random.pick(VALUES)]
+      document['trust'] = [...chain, anyValue(random)]
   }
 }
 

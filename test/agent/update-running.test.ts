@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { describe, test } from 'node:test'
+
+import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
+import { withLock } from '../../agent/lock.ts'
+import { updateRunning } from '../../agent/update-running.ts'
+import { rollBackVersion } from '../../agent/verdict.ts'
+import { adopt, BOUNDED, makeMachine, type Machine, publish, startHost } from './field.ts'
+
+const poll = (machine: Machine, version: string, isLaunched = true, isOnTrial = false) =>
+  withLock(machine.home, () => updateRunning(machine.settings, { version, isLaunched, isOnTrial }, machine.deps))
+
+describe('a poll of the program that runs', BOUNDED, () => {
+  test('installs, with the running version as the way back', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    assert.equal((await poll(machine, '1.0.0')).kind, 'swapped')
+    assert.equal(readLaunchRecord(machine.home.current)?.previous, '1.0.0')
+  })
+
+  test('starts what a command beside it swapped in, instead of installing over it', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    publish(host, { version: '1.0.2', sequence: 11 })
+    const result = await poll(machine, '1.0.0')
+    assert.deepEqual(result, { kind: 'swapped', version: '1.0.1' })
+    assert.deepEqual(readLaunchRecord(machine.home.current)?.previous, '1.0.0')
+  })
+
+  test('installs nothing, and does not restart, while the launcher is not what started it', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    publish(host, { version: '1.0.2', sequence: 11 })
+    const before = fs.readFileSync(machine.home.current, 'utf8')
+    assert.equal((await poll(machine, '1.0.0', false)).kind, 'checked')
+    assert.equal(fs.readFileSync(machine.home.current, 'utf8'), before)
+  })
+
+  test('leaves a rollback by hand alone: what was given up is not installed again before the next start', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    writeLaunchRecord(machine.home.current, { version: '1.0.1', previous: '1.0.0' })
+    assert.equal(rollBackVersion(machine.home, '1.0.1', 'manual'), '1.0.0')
+    assert.equal((await poll(machine, '1.0.1')).kind, 'checked')
+    const failed = { version: '1.0.1', reason: 'manual' }
+    assert.deepEqual(readLaunchRecord(machine.home.current), { version: '1.0.0', failed })
+  })
+
+  test('never makes a version on trial the way back, whoever installs', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await adopt(machine.home, '1.0.0')
+    await machine.poll()
+    publish(host, { version: '1.0.2', sequence: 11 })
+    await machine.poll()
+    const { version, previous } = readLaunchRecord(machine.home.current) ?? {}
+    assert.deepEqual([version, previous], ['1.0.2', '1.0.0'])
+  })
+
+  test('does not download again what did not start here, for a day', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1', artifact: Buffer.from('#!/bin/sh\nexit 3\n') })
+    const machine = await makeMachine(t, host)
+    await assert.rejects(poll(machine, '1.0.0'), { code: 'ERR_STAGE_PREFLIGHT' })
+    host.drain()
+    const second = await poll(machine, '1.0.0')
+    assert.ok(
+      second.kind === 'checked' && second.decision.kind === 'refuse' && second.decision.reason === 'quarantined',
+    )
+    assert.deepEqual(host.drain(), ['version.json'])
+    const tomorrow = machine.deps.clock() + 25 * 3_600_000
+    await assert.rejects(machine.poll({ deps: { clock: () => tomorrow } }), { code: 'ERR_STAGE_PREFLIGHT' })
+  })
+})
