@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 
 import { isVersion } from '../manifests/index.ts'
+import { type LastCheck, readLastCheck } from './last-check.ts'
 import { installedRecord, type LaunchRecord } from './launch-record.ts'
 import { readReceipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
@@ -15,6 +16,7 @@ export interface AgentStatus {
   readonly quarantine: readonly QuarantineEntry[]
   readonly sequence: number
   readonly rootVersion: number
+  readonly lastCheck: LastCheck | undefined
 }
 
 /** What is installed and believed, read from home alone. */
@@ -32,5 +34,6 @@ export function agentStatus(settings: Settings): AgentStatus {
     quarantine: state.quarantine,
     sequence: state.floors[channel]?.sequence ?? 0,
     rootVersion: state.root.version,
+    lastCheck: readLastCheck(home),
   }
 }

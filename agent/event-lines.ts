@@ -11,6 +11,7 @@ export function eventText(event: AgentEvent): string {
     case 'check-failed':
       return `Check failed: ${errorText(event.error)}${event.nextMs === undefined ? '' : `; next in ${formatDuration(Math.round(event.nextMs / 1000) * 1000)}`}`
     case 'update-found':
+      if (event.reason === 'first') return `Installing the first version: ${event.version} (${bytesText(event.bytes)})`
       return `Update found: ${event.version}. Synchronizing from ${event.running} (${event.reason}, ${bytesText(event.bytes)})`
     case 'download-progress':
       return `Downloading: ${bytesText(event.received)} of ${bytesText(event.total)}`
@@ -21,7 +22,9 @@ export function eventText(event: AgentEvent): string {
     case 'staged':
       return `Verified and staged: ${event.version}`
     case 'swapped':
-      return `Swapped in: ${event.version}${event.previous === undefined ? '' : `, keeping ${event.previous}`}. Restarting`
+      // Without a version before it this is the first: nothing runs yet that could be started again.
+      if (event.previous === undefined) return `In place: ${event.version}`
+      return `Swapped in: ${event.version}, keeping ${event.previous}. Restarting`
     case 'trial':
       return `On probation: ${event.version}, try ${event.started} of ${event.tries}`
     case 'confirmed':

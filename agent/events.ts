@@ -6,7 +6,8 @@ export type AgentEvent =
   | { readonly kind: 'started'; readonly version: string; readonly url: string; readonly intervalMs: number }
   /** `isRepeat`: the same decision as at the poll before. */
   | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number; readonly isRepeat?: boolean }
-  | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number }
+  /** `isQuiet`: an old copy of the manifest, as the edge of a cache serves it for a while; an alarm if it stays. */
+  | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number; readonly isQuiet?: boolean }
   | {
       readonly kind: 'update-found'
       readonly version: string
@@ -29,7 +30,7 @@ export type AgentEvent =
 /** Events that only matter while someone watches. */
 export function isDetail(event: AgentEvent): boolean {
   if (event.kind === 'checked') return event.isRepeat === true || event.decision.kind === 'install'
-  return event.kind === 'download-progress'
+  return event.kind === 'download-progress' || (event.kind === 'check-failed' && event.isQuiet === true)
 }
 
 /** What a decision comes down to: two with the same key are the same news. */

@@ -46,7 +46,8 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
     }
     return path
   } catch (error) {
-    const failure = signal.aborted && !isMoultError(error) ? toNetworkError(signal.reason, url) : toFileError(error, path)
+    const failure =
+      signal.aborted && !isMoultError(error) ? toNetworkError(signal.reason, url) : toFileError(error, path)
     // Wrong bytes are gone at once, and so are those that fill the disk, which the program needs as well. What a dead
     // connection left is the start of the next attempt.
     const isUseless = isMoultError(failure) && (failure.exitCode === 23 || failure.code === 'ERR_STAGE_SPACE')

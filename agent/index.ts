@@ -6,6 +6,7 @@ export { agentStatus, type AgentStatus } from './agent-status.ts'
 export { checkOnce } from './check-once.ts'
 export { errorText, eventJson, eventText } from './event-lines.ts'
 export { type AgentEvent, isDetail } from './events.ts'
+export { homeOwner, type HomeOwner } from './install/home-owner.ts'
 export { installAgent, type InstallOptions, type InstallResult } from './install/install.ts'
 export {
   SERVICE_KINDS,
@@ -14,6 +15,7 @@ export {
   type ServiceKind,
   type ServiceOptions,
 } from './install/service-files.ts'
+export { type CheckOutcome, type LastCheck, noteCheck, readLastCheck } from './last-check.ts'
 export { installedRecord, type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 export { withLock } from './lock.ts'
 export { loadSettings, type Settings } from './settings.ts'

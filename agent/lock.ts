@@ -32,7 +32,10 @@ const FOREIGN_MS = 120_000
  */
 export async function withLock<T>(home: Home, work: () => Promise<T>): Promise<T> {
   const mine = acquire(home.lock)
-  const heartbeat = setInterval(() => utimes(join(home.lock, mine), new Date(), new Date(), () => undefined), HEARTBEAT_MS)
+  const heartbeat = setInterval(
+    () => utimes(join(home.lock, mine), new Date(), new Date(), () => undefined),
+    HEARTBEAT_MS,
+  )
   heartbeat.unref()
   try {
     return await work()

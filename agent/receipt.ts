@@ -1,7 +1,7 @@
 // The receipt of an installed version: which signed artifact it came from and which file in it is the program. It lies
 // in the version's directory before that gets its name, so a version without a receipt was never installed.
 
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { entryPathShape, HEX_SHA256, isVersion } from '../manifests/index.ts'
@@ -19,11 +19,15 @@ export interface Receipt {
   readonly entry: string
   /** The `rollback_floor` of the release. */
   readonly rollbackFloor?: string | undefined
+  /** The rollout that it was installed by: a floor for when the state is lost. */
+  readonly rollout?: { readonly channel: string; readonly sequence: number } | undefined
 }
 
-export function formatReceipt({ version, sha256, size, entry, rollbackFloor }: Receipt): string {
-  const floor = rollbackFloor === undefined ? '' : `rollback_floor=${rollbackFloor}\n`
-  return `version=${version}\nsha256=${sha256}\nsize=${size}\nentry=${entry}\n${floor}`
+export function formatReceipt({ version, sha256, size, entry, rollbackFloor, rollout }: Receipt): string {
+  const lines = [`version=${version}`, `sha256=${sha256}`, `size=${size}`, `entry=${entry}`]
+  if (rollbackFloor !== undefined) lines.push(`rollback_floor=${rollbackFloor}`)
+  if (rollout !== undefined) lines.push(`channel=${rollout.channel}`, `sequence=${rollout.sequence}`)
+  return `${lines.join('\n')}\n`
 }
 
 /** The receipt of an installed version, or undefined when there is none or it is damaged. */
@@ -35,7 +39,28 @@ export function readReceipt(home: Home, version: string): Receipt | undefined {
   if (fields.get('version') !== version || !HEX_SHA256.test(sha256) || !Number.isSafeInteger(size)) return undefined
   const floor = fields.get('rollback_floor')
   const rollbackFloor = floor !== undefined && isVersion(floor) ? { rollbackFloor: floor } : {}
-  return isEntryPath(entry) ? { version, sha256, size, entry, ...rollbackFloor } : undefined
+  const [channel, sequence] = [fields.get('channel'), Number(fields.get('sequence'))]
+  const rollout = channel !== undefined && Number.isSafeInteger(sequence) ? { rollout: { channel, sequence } } : {}
+  return isEntryPath(entry) ? { version, sha256, size, entry, ...rollbackFloor, ...rollout } : undefined
+}
+
+/** The highest sequence of each channel that an installed version came with. */
+export function installedSequences(home: Home): Readonly<Record<string, number>> {
+  const sequences: Record<string, number> = {}
+  for (const version of readNames(home.versions)) {
+    const rollout = readReceipt(home, version)?.rollout
+    if (rollout === undefined) continue
+    sequences[rollout.channel] = Math.max(sequences[rollout.channel] ?? 0, rollout.sequence)
+  }
+  return sequences
+}
+
+function readNames(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
 }
 
 function isEntryPath(entry: string): boolean {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 
 import {
   assertSelfSigned,
+  isMoultError,
   type JsonValue,
   MoultError,
   parseDuration,
@@ -60,7 +61,22 @@ const TIME_MAX_MS = 2 ** 31 - 1
  */
 export function loadSettings(homePath: string, env: Environment, overrides: Partial<SettingsFile> = {}): Settings {
   const home = homeAt(resolve(homePath))
-  const file = readSettingsFile(home, { ...settingsFromEnvironment(env), ...overrides })
+  const fields = readSettingsFields(home)
+  const file = { ...fields, ...settingsFromEnvironment(env), ...overrides }
+  if (fields === undefined && file.server === undefined) {
+    throw new MoultError('ERR_CONFIG_MISSING', `not found: ${home.config}`, {
+      hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>` first.',
+    })
+  }
+  const checked = checkSettings(file, home.config)
+  return resolveSettings(home, checked, () => readPinnedRoot(pinnedRootPath(home, checked)))
+}
+
+/**
+ * @param rootOf called last: what is wrong with the settings is told first
+ * @throws MoultError ERR_CONFIG_INVALID, and what `rootOf` throws
+ */
+export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Root): Settings {
   const probationMs = timeOf(file.probation, 60_000)
   const intervalMs = timeOf(file.interval, POLL_INTERVAL_MS)
   if (intervalMs < POLL_INTERVAL_MIN_MS) {
@@ -74,7 +90,7 @@ export function loadSettings(homePath: string, env: Environment, overrides: Part
     home,
     url: manifestUrl(file.server, channel),
     channel,
-    root: readPinnedRoot(resolve(home.path, file.root ?? 'root.json')),
+    root: rootOf(),
     ...(file.id === undefined ? {} : { id: file.id }),
     enabled: file.enabled !== false && file.mode !== 'disabled',
     autoInstall: file.autoInstall !== false,
@@ -96,25 +112,42 @@ export function loadSettings(homePath: string, env: Environment, overrides: Part
   }
 }
 
-function readSettingsFile(home: Home, overrides: Partial<SettingsFile>): SettingsFile {
-  const bytes = readSmallFile(home.config)
-  if (bytes === undefined && overrides.server === undefined) {
-    throw new MoultError('ERR_CONFIG_MISSING', `not found: ${home.config}`, {
-      hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>` first.',
-    })
-  }
-  let fields: unknown
+/**
+ * The members of `<home>/agent.json`, not checked yet; undefined when there is none.
+ * @throws MoultError ERR_CONFIG_INVALID
+ */
+export function readSettingsFields(home: Home): Record<string, unknown> | undefined {
+  const bytes = readConfigFile(home.config)
+  if (bytes === undefined) return undefined
   try {
-    fields = bytes === undefined ? {} : JSON.parse(bytes.toString('utf8'))
+    return { ...(JSON.parse(bytes.toString('utf8')) as object) }
   } catch (cause) {
     throw new MoultError('ERR_CONFIG_INVALID', `not JSON: ${home.config}: ${(cause as Error).message}`, { cause })
   }
-  return checkSettings({ ...(fields as Record<string, unknown>), ...overrides }, home.config)
 }
 
-/** @throws MoultError ERR_CONFIG_MISSING or ERR_TRUST_* */
+/** A file that is there and cannot be read MUST NOT pass for absent: the advice would be to install once more. */
+export function readConfigFile(path: string): Buffer | undefined {
+  try {
+    return readSmallFile(path)
+  } catch (cause) {
+    const errno = isMoultError(cause) ? String(cause.details['errno']) : ''
+    throw new MoultError('ERR_CONFIG_INVALID', `cannot be read: ${path}`, {
+      details: { errno },
+      cause,
+      ...(errno === 'EACCES' || errno === 'EPERM' ? { hint: 'Run this as the user that owns it, or as root.' } : {}),
+    })
+  }
+}
+
+/** Where the pinned root of a home lies. */
+export function pinnedRootPath(home: Home, file: Partial<SettingsFile>): string {
+  return resolve(home.path, file.root ?? home.root)
+}
+
+/** @throws MoultError ERR_CONFIG_MISSING, ERR_CONFIG_INVALID or ERR_TRUST_* */
 export function readPinnedRoot(path: string): Root {
-  const bytes = readSmallFile(path)
+  const bytes = readConfigFile(path)
   if (bytes === undefined) {
     throw new MoultError('ERR_CONFIG_MISSING', `no root document: ${path}`, {
       hint: 'Copy trust/1.root.json of the project there, over a channel that you trust.',

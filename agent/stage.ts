@@ -15,6 +15,8 @@ import { unpackTar } from './unpack-tar.ts'
 export interface StageOptions {
   /** Arguments with which the new program is run once before it is installed; empty: not at all. */
   readonly preflight: readonly string[]
+  /** The rollout that the version is installed by. */
+  readonly rollout?: Receipt['rollout']
   /** The version that MUST NOT be touched. */
   readonly running?: string | undefined
   readonly signal?: AbortSignal | undefined
@@ -40,6 +42,7 @@ export async function stageVersion(
       size: binary.size,
       entry: entryOf(name, binary),
       rollbackFloor: release.rollback_floor,
+      ...(options.rollout === undefined ? {} : { rollout: options.rollout }),
     }
     await rm(staged, { recursive: true, force: true })
     await mkdir(staged, { mode: 0o755 })

@@ -1,5 +1,5 @@
 // What an updater believes between polls. Two copies are kept: a damaged one is set aside and the other is used; with
-// both gone the pinned root stands, and the sequence floor is lost with them (SPEC.md, "State").
+// both gone the pinned root stands, and the floors come from the receipts of what is installed (SPEC.md, "State").
 
 import { renameSync } from 'node:fs'
 
@@ -18,6 +18,7 @@ import {
 } from '../manifests/index.ts'
 import { readSmallFile, replaceFile } from './durable-file.ts'
 import type { Home } from './home.ts'
+import { installedSequences } from './receipt.ts'
 
 const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
@@ -80,7 +81,12 @@ export function loadState(home: Home, pinned: Root, warn: (message: string) => v
       }
     }
   }
-  return freshState(pinned)
+  return { ...freshState(pinned), floors: floorsOf(installedSequences(home)) }
+}
+
+/** With the state lost, what is installed still tells how far its rollouts had come; of what content is forgotten. */
+function floorsOf(sequences: Readonly<Record<string, number>>): State['floors'] {
+  return Object.fromEntries(Object.entries(sequences).map(([channel, sequence]) => [channel, { sequence, digest: '' }]))
 }
 
 function freshState(pinned: Root): State {

@@ -95,6 +95,7 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     await stageVersion(home, manifest.release, binary, artifact, {
       preflight: settings.preflight,
       running: record?.version,
+      rollout: { channel: settings.channel, sequence: manifest.rollout.sequence },
       signal: deps.signal,
     })
   } catch (error) {

@@ -59,10 +59,10 @@ export function manifestUrl(server: string, channel: string): URL {
   try {
     url = new URL(server)
   } catch (cause) {
-    throw new MoultError('ERR_CONFIG_INVALID', `server: expected a URL, got ${JSON.stringify(server)}`, { cause })
+    throw notHttp('a URL', server, cause)
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new MoultError('ERR_CONFIG_INVALID', `server: expected an http or https URL, got ${url.protocol}`)
+    throw notHttp('an http or https URL', server)
   }
   if (url.username !== '' || url.password !== '') {
     throw new MoultError('ERR_CONFIG_INVALID', 'server: expected a URL without credentials', {
@@ -73,6 +73,18 @@ export function manifestUrl(server: string, channel: string): URL {
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   url.pathname += channel === 'stable' ? 'version.json' : `${channel}/version.json`
   return url
+}
+
+/** `localhost:8090` is a URL, of a scheme `localhost:`; nobody means that. */
+function notHttp(expected: string, server: string, cause?: unknown): MoultError {
+  const [, host = '', port] = /^([A-Za-z0-9-][A-Za-z0-9.-]*)(:[0-9]{1,5})?(?:\/[^@]*)?$/.exec(server) ?? []
+  const isHost = isInternal(host) || host.includes('.') || (host !== '' && port !== undefined)
+  // Before an @ there may be a password.
+  const got = server.includes('@') ? 'one with credentials' : JSON.stringify(server)
+  return new MoultError('ERR_CONFIG_INVALID', `server: expected ${expected}, got ${got}`, {
+    cause,
+    ...(isHost ? { hint: `Did you mean ${isInternal(host) ? 'http' : 'https'}://${server}?` } : {}),
+  })
 }
 
 /** A URL for messages and logs: signed query strings and credentials stay out. */

@@ -1,4 +1,5 @@
-// All trust rules for a manifest, in the order of SPEC 4, over bytes: nothing here fetches, stores or asks the time.
+// All trust rules for a manifest, over bytes, in the order of the numbered table of SPEC.md 4, "Order of checks". Nothing
+// here fetches, stores or asks the time.
 
 import { parseDate } from './dates.ts'
 import { MoultError } from './errors.ts'
@@ -31,7 +32,7 @@ export interface Trust {
 
 export interface Floor {
   readonly sequence: number
-  /** The rollout digest that was accepted at this sequence. */
+  /** The rollout digest that was accepted at this sequence; empty when that is not known any more. */
   readonly digest: string
 }
 
@@ -49,24 +50,33 @@ export type Verdict =
 export function verifyManifest(bytes: Uint8Array, trust: Trust, now: number): Verdict {
   let reached = trust
   try {
+    // SPEC.md 8, "Limits of the format": check 1
     if (bytes.length > MANIFEST_MAX_BYTES) {
       throw new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: the manifest`)
     }
+    // SPEC.md 3, "Bytes": checks 2 to 4
     const document = readDocument(bytes)
+    // SPEC.md 3, "Release" and "Rollout": check 5
     const manifest = readManifest(document)
+    // SPEC.md 4, "Following roots": check 6
     const { root, refused, isRolloutRevoked } = acceptRoots(trust.root, readRootChain(document))
     // A thief of a rollout key may have burnt all sequence numbers up to the largest integer: its revocation voids them.
     reached = { ...trust, root, floor: isRolloutRevoked ? NO_FLOOR : trust.floor }
     if (refused !== undefined) throw refused
+    // SPEC.md 4, "Root documents": check 7
     if (root.expiresMs <= now) {
       throw new MoultError('ERR_TRUST_ROOT_EXPIRED', `expired: root ${root.version}`, {
         details: { version: root.version },
       })
     }
+    // SPEC.md 4, "Signatures and thresholds": checks 8 and 9
     assertSigned('release', document, RELEASE_UNSIGNED, root.roles.release)
     assertSigned('rollout', document['rollout'] as JsonObject, ROLLOUT_UNSIGNED, root.roles.rollout)
+    // SPEC.md 3, "Rollout": checks 10 and 11
     assertTarget(manifest, reached)
+    // SPEC.md 4, "Sequence": checks 12 and 13
     assertSequence(manifest, reached.floor)
+    // SPEC.md 4, "Time": checks 14 and 15
     assertDates(manifest, now)
     const floor = { sequence: manifest.rollout.sequence, digest: manifest.rolloutDigest }
     return { kind: 'accepted', manifest: manifest as Verified<Manifest>, trust: { ...reached, floor } }
@@ -134,7 +144,7 @@ function assertSequence({ rollout, rolloutDigest }: Manifest, floor: Floor): voi
   if (rollout.sequence < floor.sequence) {
     throw new MoultError('ERR_TRUST_REPLAY', `sequence ${rollout.sequence} is behind ${floor.sequence}`, { details })
   }
-  if (rollout.sequence === floor.sequence && rolloutDigest !== floor.digest) {
+  if (rollout.sequence === floor.sequence && floor.digest !== '' && rolloutDigest !== floor.digest) {
     throw new MoultError('ERR_TRUST_EQUIVOCATION', `sequence ${rollout.sequence} with other content`, { details })
   }
 }

@@ -106,7 +106,10 @@ export const configShape = object({
   ),
   compress: optional(described('Also publish compressed artifacts; default true.', boolean())),
   smoke: optional(
-    described('Run <artifact> --version where it runs here; default: for the build type node.', boolean()),
+    described(
+      'Run <artifact> --version before it is published; default: of the platform of this machine, and for the build type node of all that run here. False: run nothing; true: run all that can run here, which must print the version. By default the artifacts of the types files and directory need not.',
+      boolean(),
+    ),
   ),
   publish: optional(publish),
   baseUrl: optional(described('Write absolute URLs that begin with this, for the simplest clients.', httpUrl)),

@@ -8,6 +8,14 @@ export function manifestPath(channel: string): string {
   return channel === DEFAULT_CHANNEL ? 'version.json' : `${channel}/version.json`
 }
 
+/**
+ * The manifest whose publishing began last, whether it is live, was put back or never arrived: an agent may have seen it.
+ * Hidden, since it is for the next publish and for nobody else.
+ */
+export function attemptPath(channel: string): string {
+  return manifestPath(channel).replace(/version\.json$/, '.attempted.json')
+}
+
 export function releasePath(version: string): string {
   return `releases/${version}.json`
 }

@@ -4,7 +4,7 @@ import { type Download, type JsonObject, MoultError, sha256 } from '../manifests
 import type { CompressedArtifact } from './compress-artifacts.ts'
 import { documentBytes } from './document-bytes.ts'
 import type { Digest } from './durable-files.ts'
-import { manifestPath, pathOf, releasePath, rootPath } from './layout.ts'
+import { attemptPath, manifestPath, pathOf, releasePath, rootPath } from './layout.ts'
 import type { Live } from './live.ts'
 import type { Project } from './open-project.ts'
 import type { PublishFile } from './publishers/publisher.ts'
@@ -25,6 +25,8 @@ export interface PublishPlan {
   /** Undefined when the live manifest stays: the version is live already, or nobody is to get it yet. */
   readonly manifest?: Digest & {
     readonly path: string
+    /** Where it is noted that its sequence is used up. */
+    readonly attemptPath: string
     readonly bytes: Uint8Array
     /** Hash of the manifest that this one replaces. */
     readonly replaces: string | undefined
@@ -70,7 +72,13 @@ function planManifest(
   project: Project,
 ): NonNullable<PublishPlan['manifest']> {
   const bytes = documentBytes({ ...document, rollout, ...trustOf(project) })
-  return { path: manifestPath(channel), bytes, ...digestOf(bytes), replaces: live?.sha256 }
+  return {
+    path: manifestPath(channel),
+    attemptPath: attemptPath(channel),
+    bytes,
+    ...digestOf(bytes),
+    replaces: live?.sha256,
+  }
 }
 
 async function planArtifacts(

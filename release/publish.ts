@@ -18,7 +18,10 @@ export async function publish(plan: PublishPlan, { publisher }: Project, around:
   }
   const { manifest } = plan
   if (manifest === undefined) return
-  await step(around, 'publish', manifest.path, () =>
-    publisher.replaceManifest(manifest.path, manifest.bytes, manifest.replaces),
-  )
+  await step(around, 'publish', manifest.path, async () => {
+    // Before anybody can see it: its sequence stays used up when the read-back fails and the one before is put back.
+    const { bytes, size, sha256 } = manifest
+    await publisher.putArtifact(manifest.attemptPath, { size, sha256, source: { bytes } })
+    await publisher.replaceManifest(manifest.path, bytes, manifest.replaces)
+  })
 }

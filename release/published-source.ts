@@ -9,7 +9,7 @@ import { openHttp } from './open-http.ts'
 export interface PublishedSource {
   /** URL of a path of the layout. */
   locate(path: string): URL
-  /** @throws MoultError ERR_NETWORK_* */
+  /** @throws MoultError ERR_NETWORK_*, or ERR_CONFIG_MISSING for a folder without the manifest */
   open(url: URL, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
 }
 
@@ -56,12 +56,22 @@ async function* readFileOf(dir: string, path: string, signal: AbortSignal): Asyn
   } catch (cause) {
     signal.throwIfAborted()
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    // On this machine that is no outage: the place was named wrongly, or it is too early.
+    if (missing && names.at(-1) === 'version.json') throw nothingPublished(file, cause)
     throw new MoultError('ERR_NETWORK_STATUS', `${missing ? 'not found' : 'cannot be read'}: ${file}`, {
       details: { path },
       cause,
       ...(missing ? { hint: 'Is this the folder that `moult release` publishes to, and the right channel?' } : {}),
     })
   }
+}
+
+function nothingPublished(file: string, cause: unknown): MoultError {
+  return new MoultError('ERR_CONFIG_MISSING', `nothing is published here: ${file}`, {
+    hint: 'Publish with `moult release` first, or name the folder, and the channel with --channel.',
+    details: { file },
+    cause,
+  })
 }
 
 /** A whole document, of at most the size of a manifest. @throws MoultError ERR_NETWORK_* or ERR_MANIFEST_TOO_LARGE */

@@ -19,7 +19,8 @@ const PAUSE_MS = 1_000
 
 /**
  * Reads everything through the public URL, or the folder where none is configured, and verifies it as an agent would. If
- * that fails, the manifest before this one is put back, unless somebody has changed it since.
+ * that fails, the manifest before this one is put back, unless somebody has changed it since. The sequence of this one
+ * stays used up, because agents may have seen it: see `attemptPath`.
  * @throws MoultError ERR_PUBLISH_READ_BACK
  */
 export async function readBack(

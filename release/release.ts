@@ -41,7 +41,7 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
   try {
     const built = await buildArtifacts(project, version, scratch, around)
     const staged = await stageArtifacts(built, scratch, around)
-    await smokeTest(staged, project, version, around)
+    await smokeTest(staged, project, version, scratch, around)
     const artifacts = await compressArtifacts(staged, project, around)
 
     return await deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {

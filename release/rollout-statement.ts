@@ -8,7 +8,7 @@ import {
   type Stage,
   statementDigest,
 } from '../manifests/index.ts'
-import type { Live } from './live.ts'
+import { type Live, readAttempted } from './live.ts'
 import { nextSequence } from './next-sequence.ts'
 import { newestRoot, type Project } from './open-project.ts'
 import { signDocument } from './sign.ts'
@@ -33,13 +33,14 @@ export async function makeRollout(
   now: number,
 ): Promise<JsonObject> {
   const { signatures: _, ...base } = terms.base ?? {}
+  const attempted = await readAttempted(project.publisher, project.roots[0], terms.channel)
   const document = {
     ...base,
     format: ROLLOUT_FORMAT,
     name: project.name,
     channel: terms.channel,
     release: statementDigest(release, RELEASE_UNSIGNED),
-    sequence: nextSequence(live, newestRoot(project), now),
+    sequence: nextSequence([live, attempted], newestRoot(project), now),
     issued: formatDate(now),
     expires: formatDate(now + (parseDuration(terms.expires) ?? 0)),
     stages: terms.stages,

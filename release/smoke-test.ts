@@ -1,22 +1,66 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { isMoultError, MoultError, type Platform, platformOf } from '../manifests/index.ts'
+import type { BuildConfig } from './config.ts'
 import { mapBounded } from './map-bounded.ts'
 import type { Project } from './open-project.ts'
 import type { Artifact } from './stage-artifacts.ts'
 import { step, type Surroundings } from './surroundings.ts'
 
+/** What is built in the run is told the version. Files and trees come from elsewhere, and may not know it. */
+const IS_VERSION_KNOWN: Readonly<Record<BuildConfig['type'], boolean>> = {
+  command: true,
+  script: true,
+  node: true,
+  files: false,
+  directory: false,
+}
+
 /**
- * Runs `<artifact> --version` where it runs on this machine. A single executable that was put together wrongly may exit
- * 0 and do nothing, so for them it is the default. @throws MoultError ERR_BUILD_FAILED
+ * Runs `<artifact> --version`, as agents do before they swap: a published version can never be replaced. By default that
+ * of this machine's own platform; single executables and with `smoke: true` all that run here in any way.
+ * @throws MoultError ERR_BUILD_FAILED
  */
 export async function smokeTest(
   artifacts: readonly Artifact[],
   project: Project,
   version: string,
+  scratch: string,
   around: Surroundings,
 ): Promise<void> {
-  if (!(project.config.smoke ?? project.config.build.type === 'node')) return
+  const { build, smoke, jobs } = project.config
+  if (smoke === false) return
   const { smokeRun } = await import('./build/smoke-run.ts')
-  const programs = artifacts.filter(({ entry }) => entry === undefined)
-  await mapBounded(programs, project.config.jobs, around, ({ file, platform }, inner) =>
-    step(inner, 'smoke', platform, () => smokeRun(file.path, platform, version, { signal: inner.signal })),
+  const host = platformOf(process.platform, process.arch)
+  const isEach = smoke === true || build.type === 'node'
+  const isVersionShown = smoke === true || IS_VERSION_KNOWN[build.type]
+  const chosen = artifacts.filter(({ platform }) => isEach || platform === host)
+  await mapBounded(chosen, jobs, around, (artifact, inner) =>
+    step(inner, 'smoke', artifact.platform, async () => {
+      const path = await programOf(artifact, scratch)
+      await smokeRun(path, artifact.platform, version, { signal: inner.signal, isVersionShown }).catch(
+        (error: unknown) => {
+          throw withWayOut(error, artifact.platform)
+        },
+      )
+    }),
   )
+}
+
+/** Of a tree, what an agent will unpack is run, and not what lies in the folder of the build. */
+async function programOf({ platform, file, entry }: Artifact, scratch: string): Promise<string> {
+  if (entry === undefined) return file.path
+  const { extract } = await import('tar')
+  const folder = join(scratch, 'smoke', platform)
+  await mkdir(folder, { recursive: true })
+  await extract({ file: file.path, cwd: folder, strict: true })
+  return join(folder, entry)
+}
+
+function withWayOut(error: unknown, platform: Platform): unknown {
+  if (!isMoultError(error) || error.code !== 'ERR_BUILD_FAILED') return error
+  const { code, message, hint = '', details, cause } = error
+  const wayOut = 'Agents run it so before they swap. `"smoke": false` in the configuration leaves this out.'
+  return new MoultError(code, message, { hint: `${hint} ${wayOut}`.trim(), details: { ...details, platform }, cause })
 }

@@ -1,26 +1,38 @@
 // Lays out a home: pinned root, settings, launcher, and the first version, from the update server or from a file.
 
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { MoultError } from '../../manifests/index.ts'
+import { MoultError, type Root } from '../../manifests/index.ts'
 import { readSmallFile, replaceFile } from '../durable-file.ts'
-import { homeAt, prepareHome } from '../home.ts'
+import { withFileErrors } from '../file-error.ts'
+import { type Home, homeAt, prepareHome } from '../home.ts'
 import { repairRecord } from '../launch.ts'
 import { installedRecord } from '../launch-record.ts'
 import { withLock } from '../lock.ts'
-import { loadSettings, readPinnedRoot } from '../settings.ts'
+import {
+  loadSettings,
+  pinnedRootPath,
+  readConfigFile,
+  readPinnedRoot,
+  readSettingsFields,
+  resolveSettings,
+} from '../settings.ts'
 import { checkSettings, type SettingsFile } from '../settings-file.ts'
 import { update, type UpdateDeps } from '../update.ts'
 import { adoptProgram } from './adopt.ts'
+import { type HomeOwner, withHomeOf } from './home-owner.ts'
 
 const LAUNCHER = new URL('../launcher/launch.sh', import.meta.url)
 
 export interface InstallOptions {
   readonly home: string
-  /** Path of the root document to pin. */
-  readonly root: string
-  readonly settings: SettingsFile
+  /** Path of the root document to pin; needed unless one is pinned already. */
+  readonly root?: string | undefined
+  /** Those that are not named here stay as an earlier installation left them. */
+  readonly settings: Partial<SettingsFile>
+  /** Whom root gives the home to. */
+  readonly owner?: HomeOwner | undefined
   /** Take this program as the first version instead of what the server offers. */
   readonly program?: { readonly path: string; readonly version: string }
   /** Read for `UPDATE_*` names only while the first version is fetched. */
@@ -35,16 +47,20 @@ export interface InstallResult {
 }
 
 /**
- * Safe to repeat: settings and launcher are renewed, a version that is installed stays, another root is refused.
+ * Safe to repeat: settings that are named and the launcher are renewed, a version that is installed stays, another root
+ * is refused.
+ *
  * @throws MoultError
  */
 export async function installAgent(options: InstallOptions, deps: UpdateDeps): Promise<InstallResult> {
   const home = homeAt(resolve(options.home))
-  const settingsFile = checkSettings(options.settings, 'the settings given')
-  const root = readPinnedRoot(options.root)
-  prepareHome(home)
-  return withLock(home, async () => {
-    pinRoot(home.root, readFileSync(options.root))
+  const { owner } = options
+  const settingsFile = mergedSettings(home, options.settings)
+  const pinned = pinnedRootPath(home, settingsFile)
+  // All of it is checked before anything is written: what was written would be merged into every later call.
+  const { root } = resolveSettings(home, settingsFile, () => rootToPin(options.root, pinned))
+  const layOut = async (): Promise<InstallResult> => {
+    if (options.root !== undefined) pinRoot(pinned, readFileSync(options.root))
     replaceFile(home.config, `${JSON.stringify(settingsFile, undefined, 2)}\n`)
     replaceFile(home.launch, readFileSync(LAUNCHER), 0o755)
     chmodSync(home.launch, 0o755)
@@ -59,7 +75,37 @@ export async function installAgent(options: InstallOptions, deps: UpdateDeps): P
     }
     const version = installedRecord(home)?.version ?? ''
     return { home: home.path, name: root.name, version, launcher: home.launch }
-  })
+  }
+  if (owner === undefined) {
+    prepareHome(home)
+    return withLock(home, layOut)
+  }
+  withFileErrors(home.path, () => mkdirSync(home.path, { recursive: true, mode: 0o755 }))
+  const prepared = async (): Promise<InstallResult> => {
+    prepareHome(home)
+    return layOut()
+  }
+  return withLock(home, () => withHomeOf(home, owner, prepared))
+}
+
+function mergedSettings(home: Home, given: Partial<SettingsFile>): SettingsFile {
+  const old = readSettingsFields(home)
+  const fields: Record<string, unknown> = { ...old, ...given }
+  if (old !== undefined && given.health !== undefined)
+    fields['health'] = { ...(old['health'] as object), ...given.health }
+  if (fields['server'] === undefined) {
+    throw new MoultError('ERR_USAGE_INVALID', 'no update server is given', { hint: 'Name it with --server <url>.' })
+  }
+  return checkSettings(fields, old === undefined ? 'the settings given' : `the settings given and ${home.config}`)
+}
+
+function rootToPin(given: string | undefined, pinned: string): Root {
+  if (given === undefined && readConfigFile(pinned) === undefined) {
+    throw new MoultError('ERR_USAGE_INVALID', 'no root document is given', {
+      hint: 'Name it with --root <file>: a copy of trust/1.root.json of the project, from a channel that you trust.',
+    })
+  }
+  return readPinnedRoot(given ?? pinned)
 }
 
 function pinRoot(path: string, bytes: Buffer): void {

@@ -1,5 +1,7 @@
 // What tells a supervisor to run the launcher. The comments in the files say why each setting is as it is.
 
+import { dirname } from 'node:path'
+
 export const SERVICE_KINDS = ['systemd', 'runit', 'pod'] as const
 export type ServiceKind = (typeof SERVICE_KINDS)[number]
 
@@ -87,7 +89,8 @@ function podSpec(options: ServiceOptions): string {
   const { name, home } = options
   const command = JSON.stringify(commandOf(options))
   return `# An agent that updates itself inside its pod. Home lies on a volume, since a container's own file system is reset
-# when it restarts; an init container of your image fills it once with \`moult agent install\`.
+# when it restarts; an init container of your image fills it once with \`moult agent install\`. The kubelet lets everybody
+# write to the top of a volume, and an updater refuses such a home: it MUST be a directory in the volume.
 apiVersion: v1
 kind: Pod
 metadata:
@@ -104,7 +107,7 @@ spec:
           value: stay
       volumeMounts:
         - name: home
-          mountPath: ${JSON.stringify(home)}
+          mountPath: ${JSON.stringify(dirname(home) === '/' ? home : dirname(home))}
   volumes:
     - name: home
       emptyDir: {}

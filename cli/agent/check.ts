@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 
 import type { AgentEvent, UpdateResult } from '../../agent/index.ts'
+import type { Decision } from '../../manifests/decide.ts'
 import { EXIT_UPDATED, MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
@@ -13,7 +14,7 @@ interface Options extends HomeOptions {
 export function registerAgentCheck(agent: Command): void {
   withHomeOptions(agent.command('check'))
     .description(
-      'poll once; exit status 0 when there is nothing to do, 100 when an update was installed, 26 when the last one was rolled back',
+      'poll once; exit status 0 when there is nothing to do, 24 when what is offered is refused, 26 when the last update was rolled back, 100 when one was installed',
     )
     .option('--apply', 'install what the poll finds')
     .action((options: Options) => runCommand(options, (signal) => check(options, signal)))
@@ -43,12 +44,21 @@ function rolledBackError({ version, to, reason }: AgentEvent & { kind: 'rolled-b
   })
 }
 
-function plain(result: UpdateResult): object {
-  if (result.kind === 'swapped') return result
+/** At every check as long as it is offered: whoever runs this by a timer learns that no update arrives. */
+function refusedError(result: UpdateResult, { version, reason }: Decision & { kind: 'refuse' }): MoultError {
+  return new MoultError('ERR_POLICY_REFUSED', `not installed (${reason}): ${version}`, {
+    details: plain(result),
+    hint: '`moult agent status` and `moult agent explain` say more.',
+  })
+}
+
+function plain(result: UpdateResult): Record<string, unknown> {
+  if (result.kind === 'swapped') return { ...result }
   const { decision, manifest } = result
   return { kind: 'checked', offered: manifest.release.version, sequence: manifest.rollout.sequence, decision }
 }
 
+/** @throws MoultError ERR_POLICY_REFUSED: that is no result */
 function lineOf(result: UpdateResult): string {
   if (result.kind === 'swapped') return `Updated to ${result.version}: start the agent again`
   const { decision, manifest } = result
@@ -61,6 +71,6 @@ function lineOf(result: UpdateResult): string {
     case 'wait':
       return `Waiting with ${version}: ${decision.reason}`
     case 'refuse':
-      return `Not installing ${version}: ${decision.reason}`
+      throw refusedError(result, decision)
   }
 }

@@ -3,12 +3,11 @@ import { dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 
 import { SERVICE_KINDS, type ServiceFile, type ServiceKind } from '../../agent/install/service-files.ts'
-import type { InstallResult, SettingsFile } from '../../agent/index.ts'
-import { MoultError } from '../../manifests/errors.ts'
+import type { AgentEvent, InstallResult, SettingsFile } from '../../agent/index.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, homeOf, type HomeOptions, withHomeOptions } from './home-options.ts'
-import { programVersion } from './program-version.ts'
+import { firstProgram } from './program-version.ts'
 
 interface Options extends HomeOptions {
   root?: string
@@ -28,43 +27,60 @@ export function registerAgentInstall(agent: Command): void {
   withHomeOptions(agent.command('install'))
     .description('lay out a home with its launcher, and install the first version from the update server')
     .argument('[args...]', 'arguments for the agent, put into the unit')
-    .requiredOption('--root <file>', 'the root document to pin: trust/1.root.json of the project')
+    .option(
+      '--root <file>',
+      'the root document to pin: trust/1.root.json of the project; default: the one that is pinned',
+    )
     .option('--interval <time>', 'time between polls, e.g. 5m')
     .option('--probation <time>', 'how long a new version must stay healthy, e.g. 1m')
     .option('--tries <n>', 'starts of a version on trial before it is rolled back')
     .option('--health-url <url>', 'probe that must answer 2xx during probation')
     .option('--program <file>', 'take this program as the first version instead of what the server offers')
     .option('--program-version <version>', 'version of that program; default: what `<program> --version` says')
-    .addOption(new Option('--unit <kind>', 'print the file that a supervisor needs').choices([...SERVICE_KINDS]))
+    .addOption(
+      new Option('--unit <kind>', 'print the file that a supervisor needs, and nothing else on stdout').choices([
+        ...SERVICE_KINDS,
+      ]),
+    )
     .option('--write [path]', 'write that file, to its usual place or to a path, instead of printing it')
-    .option('--user <name>', 'user that the unit runs the agent as')
+    .option('--user <name>', 'user that the unit runs the agent as; as root: the home is given to that user')
     .option('--supervised', 'the agent knows nothing of updates: let `moult agent run` start it, not the launcher')
     .action((args: string[], options: Options) => runCommand(options, (signal) => install(args, options, signal)))
 }
 
 async function install(args: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
-  const { installAgent, serviceFile } = await import('../../agent/index.ts')
+  const { homeOwner, installAgent, serviceFile } = await import('../../agent/index.ts')
+  const deps = await depsFor(false, signal)
   const result = await installAgent(
     {
       home: homeOf(options),
-      root: options.root ?? '',
-      settings: settingsFileOf(options),
-      ...(options.program === undefined ? {} : { program: programOf(options.program, options.programVersion) }),
+      root: options.root,
+      settings: settingsOf(options),
+      owner: options.user === undefined ? undefined : await homeOwner(options.user),
+      ...(options.program === undefined ? {} : { program: firstProgram(options.program, options.programVersion) }),
       env: process.env,
     },
-    await depsFor(false, signal),
+    deps,
   )
   const { name, home } = result
   const supervisor = options.supervised === true ? supervisorWords(options.unit, result, args) : undefined
+  for (const word of supervisor ?? []) if (isPassingPlace(word)) deps.emit(passingPlaceWarning(word))
   const command = supervisor === undefined ? result.launcher : supervisor.join(' ')
   const unit = options.unit && serviceFile(options.unit, { name, home, user: options.user, args, supervisor })
   const written = unit === undefined ? undefined : writeUnit(unit, options.write)
-  printResult(options.json, { kind: 'installed', ...result, ...(unit && { unit }), ...(written && { written }) }, [
+  const lines = [
     `Installed ${name} ${result.version} in ${home}`,
     ...(unit === undefined ? [`Let a supervisor run ${command}, and start it again whenever it ends`] : []),
     ...(written === undefined ? [] : [`Wrote ${written}`]),
-    ...(unit === undefined || written !== undefined ? [] : [`For ${unit.path}:`, '', unit.text.trimEnd()]),
-  ])
+  ]
+  const isUnitOnly = unit !== undefined && written === undefined
+  // So that `> sensor.service` gives a unit.
+  if (isUnitOnly && options.json !== true) console.error([...lines, `For ${unit.path}:`].join('\n'))
+  printResult(
+    options.json,
+    { kind: 'installed', ...result, ...(unit && { unit }), ...(written && { written }) },
+    isUnitOnly ? [unit.text.trimEnd()] : lines,
+  )
 }
 
 /** `moult agent run` by full paths, as a service has no PATH of a user; in a pod only its image knows the paths. */
@@ -78,19 +94,21 @@ function supervisorWords(
   return [...moult, 'agent', 'run', '--home', home, ...(args.length === 0 ? [] : ['--', name])]
 }
 
-function programOf(program: string, version: string | undefined): { path: string; version: string } {
-  const path = resolve(program)
-  return { path, version: version ?? programVersion(path) }
+/** Inside a project or the cache of npx; what `npm install --global` made lies below `lib`, or is a link elsewhere. */
+function isPassingPlace(path: string): boolean {
+  return /(?<![/\\]lib)[/\\]node_modules[/\\]/.test(path) || /[/\\]_npx[/\\]/.test(path)
 }
 
-function settingsFileOf(options: Options): SettingsFile {
-  const server = options.server ?? process.env['UPDATE_SERVER']
-  if (server === undefined) {
-    throw new MoultError('ERR_USAGE_INVALID', 'no update server is given', { hint: 'Name it with --server <url>.' })
-  }
-  const { channel, interval, probation, tries, healthUrl } = options
+function passingPlaceWarning(path: string): AgentEvent {
+  const message = `the service would run ${path}, which goes when that project or cache does: it must be a stable place, such as one of \`npm install --global moult\``
+  return { kind: 'warning', message }
+}
+
+/** What the call names; the rest stays as it was. */
+function settingsOf({ server, channel, interval, probation, tries, healthUrl }: Options): Partial<SettingsFile> {
+  const from = server ?? (process.env['UPDATE_SERVER'] || undefined)
   return {
-    server,
+    ...(from === undefined ? {} : { server: from }),
     ...(channel === undefined ? {} : { channel }),
     ...(interval === undefined ? {} : { interval }),
     ...(probation === undefined ? {} : { probation }),

@@ -1,10 +1,9 @@
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 
-import type { Settings } from '../../agent/index.ts'
+import type { AgentEvent, Settings } from '../../agent/index.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, type HomeOptions, overridesOf, settingsOf, withHomeOptions } from './home-options.ts'
-import { programVersion } from './program-version.ts'
+import { firstProgram } from './program-version.ts'
 
 interface Options extends HomeOptions {
   programVersion?: string
@@ -30,16 +29,27 @@ async function run(
 ): Promise<number> {
   const { supervise } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
-  if (program !== undefined) await adoptFirst(settings, program, options)
   const { emit } = await depsFor(options.json === true, signal)
+  if (program !== undefined) await adoptFirst(settings, program, options, emit)
   return supervise({ settings, overrides: overridesOf(options), args, onEvent: emit, signal, env: process.env })
 }
 
 /** An empty home starts with the program that the command line names. */
-async function adoptFirst(settings: Settings, program: string, options: Options): Promise<void> {
+async function adoptFirst(
+  settings: Settings,
+  program: string,
+  options: Options,
+  emit: (event: AgentEvent) => void,
+): Promise<void> {
   const { adoptProgram, installedRecord, withLock } = await import('../../agent/index.ts')
-  if (installedRecord(settings.home) !== undefined) return
-  const path = resolve(program)
-  const version = options.programVersion ?? programVersion(path)
-  await withLock(settings.home, () => adoptProgram(settings.home, settings.root.name, version, path))
+  const { home, root } = settings
+  const installed = installedRecord(home)
+  if (installed !== undefined) {
+    // A unit of `moult agent install` has the bare name only because arguments need a program before them.
+    if (program === root.name) return
+    emit({ kind: 'warning', message: `version ${installed.version} is installed and runs; ignored: ${program}` })
+    return
+  }
+  const { path, version } = firstProgram(program, options.programVersion)
+  await withLock(home, () => adoptProgram(home, root.name, version, path))
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import type { AgentStatus } from '../../agent/index.ts'
+import type { AgentStatus, LastCheck } from '../../agent/index.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { type HomeOptions, settingsOf, withHomeOptions } from './home-options.ts'
@@ -26,6 +26,7 @@ function linesOf({
   quarantine,
   sequence,
   rootVersion,
+  lastCheck,
 }: AgentStatus): string[] {
   const trial =
     record?.trial === undefined ? '' : `, on probation (try ${record.trial.started} of ${record.trial.tries})`
@@ -34,6 +35,11 @@ function linesOf({
     `  previous    ${record?.previous ?? 'none'}`,
     `  on disk     ${installed.join(', ')}`,
     `  follows     ${channel} at ${server}, sequence ${sequence}, root ${rootVersion}`,
+    `  checked     ${lastCheck === undefined ? 'never' : checkText(lastCheck)}`,
     ...quarantine.map(({ version, reason, at }) => `  quarantined ${version} (${reason}, ${at})`),
   ]
+}
+
+function checkText({ at, outcome, code, since }: LastCheck): string {
+  return `${at}: ${outcome}${code === undefined ? '' : ` (${code})`}${since === at ? '' : `, since ${since}`}`
 }

@@ -18,6 +18,8 @@ export interface SmokeRunOptions {
   args?: readonly string[]
   /** Variables for the program besides the few it always gets. */
   env?: Readonly<Record<string, string>>
+  /** False: exit status 0 is enough. Default true. */
+  isVersionShown?: boolean
   /** Default one minute. */
   timeoutMs?: number
   signal?: AbortSignal
@@ -83,7 +85,8 @@ export async function smokeRun(
   if (typeof plan === 'string') return { ran: false, how: 'skipped', reason: plan }
 
   const outcome = await runPlan(plan, options)
-  if (outcome.isSuccess && mentionsVersion(outcome.output, version)) return { ran: true, how: plan.how }
+  const isVersionShown = options.isVersionShown === false || mentionsVersion(outcome.output, version)
+  if (outcome.isSuccess && isVersionShown) return { ran: true, how: plan.how }
 
   const missing = MISSING_LIBRARY.exec(outcome.output)
   // A fact about this machine's foreign libraries, not about the program.
@@ -104,8 +107,8 @@ export async function smokeRun(
 
 function hintFor(outcome: Outcome): string {
   return outcome.isSuccess
-    ? 'The agent must print `__MOULT_VERSION__` for --version; in a bundle it starts itself without asking whether it is the main module.'
-    : 'Run the command by hand to see why the program does not start.'
+    ? 'The agent must print its version for --version: a bundle `__MOULT_VERSION__`, a command what MOULT_VERSION was. A bundle starts itself without asking whether it is the main module.'
+    : 'The agent must answer --version and end with status 0. Run it by hand to see why it does not.'
 }
 
 /** The version as a whole word: 1.2.3 is neither in 11.2.3 nor in 1.2.3-beta.1. */
@@ -121,6 +124,8 @@ async function planRun(
   args: readonly string[],
   host: Platform,
 ): Promise<Plan | string> {
+  if (host.startsWith('windows-') && platform === host && (await isScript(path)))
+    return 'Windows starts no scripts by their first line'
   const isSameOs = platform.split('-')[0] === host.split('-')[0]
   if (platform === host || (isSameOs && (await isScript(path))))
     return { how: 'native', command: path, args: [...args] }

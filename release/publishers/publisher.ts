@@ -31,7 +31,8 @@ export interface Publisher {
 
   /**
    * Puts an artifact in place, all of it or nothing, and checks that the written bytes have the given digest. Other
-   * bytes under this name are replaced: they are of a publish that was killed before its release document, or damaged.
+   * bytes under this name are replaced: they are of a publish that was killed before its release document, or damaged, or
+   * they are the note of the manifest before (`.attempted.json`), which MUST be durable before this returns.
    * The caller MUST NOT publish bytes that contradict a published release document.
    */
   putArtifact(path: string, file: PublishFile): Promise<void>

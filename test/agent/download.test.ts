@@ -14,6 +14,8 @@ import {
   type Host,
   makeMachine,
   manifestOf,
+  mountTmpfs,
+  type Offer,
   program,
   publish,
   startHost,
@@ -128,6 +130,49 @@ describe('the download of an artifact', { ...BOUNDED, concurrency: true }, () =>
     assert.equal((await failureOf(() => poll())).code, 'ERR_NETWORK_UNREACHABLE')
     assert.equal(host.requests.includes('1.0.1.bin'), false)
   })
+
+  test('ends with the error of the disk when cleaning up fails as well', async (t) => {
+    const host = await startHost(t)
+    publish(host, OFFER)
+    const { poll, home } = await makeMachine(t, host)
+    const whole = host.answers.get('1.0.1.br')
+    host.answer('1.0.1.br', (request, response) => {
+      // A directory in the way can be neither replaced nor removed like a file.
+      fs.mkdirSync(join(home.staging, `${sha256(OFFER.artifact)}.unverified`))
+      whole?.(request, response)
+    })
+    assert.equal((await failureOf(() => poll())).code, 'ERR_STAGE_IO')
+    assert.deepEqual(fs.readdirSync(home.staging), [])
+  })
+
+  /** The reserve of 16 MiB, and this many more. */
+  const roomFor = (mebibytes: number): string => `${16 * 1024 + 256 + mebibytes * 1024}k`
+  const MEBIBYTE = 1024 * 1024
+  const large = Buffer.concat([program('1.0.1'), Buffer.alloc(6 * MEBIBYTE, '#')])
+  const packed = brotliCompressSync(large)
+  const rooms: Record<string, [mebibytes: number, kept: number, offer: Partial<Offer>, code?: string]> = {
+    'a plain file once': [7, 0, {}],
+    'what is missing only': [7, 4 * MEBIBYTE, {}],
+    'no file that is larger': [5, 0, {}, 'ERR_STAGE_SPACE'],
+    'a compressed one and what comes out of it': [7, 0, { br: true }],
+    'that after removing what is in the way': [7, 5 * MEBIBYTE, { br: true }],
+    'no archive without its tree': [7, 0, { binary: { unpack: 'tar', entry: 'agent' } }, 'ERR_STAGE_SPACE'],
+    'nothing, and gives back what was kept': [5, 4 * MEBIBYTE, {}, 'ERR_STAGE_SPACE'],
+  }
+  for (const [name, [mebibytes, kept, offer, code]] of Object.entries(rooms)) {
+    test(`asks the disk for ${name}`, async (t) => {
+      const mounted = mountTmpfs(t, roomFor(mebibytes))
+      if (mounted === undefined) return t.skip('no right to mount a file system here')
+      const host = await startHost(t)
+      publish(host, { version: '1.0.1', artifact: large, ...offer })
+      if (offer.br === true) assert.ok(packed.length < MEBIBYTE / 2)
+      const { poll, home } = await makeMachine(t, host, {}, join(mounted, 'home'))
+      if (kept > 0) fs.writeFileSync(join(home.staging, `${sha256(large)}.partial`), large.subarray(0, kept))
+      if (code === undefined) assert.equal((await poll()).kind, 'swapped')
+      else assert.equal((await failureOf(() => poll())).code, code)
+      assert.deepEqual(fs.readdirSync(home.staging), [])
+    })
+  }
 
   test('makes room by removing what earlier updates left unfinished', async (t) => {
     const host = await startHost(t)

@@ -6,6 +6,7 @@ import { type AgentEvent, isDetail } from '../../agent/events.ts'
 import { userAgentOf } from '../../agent/user-agent.ts'
 import { MOULT_VERSION } from '../../agent/moult-version.ts'
 import { MoultError } from '../../manifests/index.ts'
+import { failureOf, makeMachine, publish, startHost } from './field.ts'
 
 const position = { bucket: 5, percent: 10 }
 const EVENTS: readonly [AgentEvent, RegExp][] = [
@@ -38,11 +39,16 @@ const EVENTS: readonly [AgentEvent, RegExp][] = [
     { kind: 'update-found', version: '1.0.1', running: '1.0.0', reason: 'newer', bytes: 6_100_000 },
     /^Update found: 1\.0\.1\. .*newer, 6\.1 MB/,
   ],
+  [
+    { kind: 'update-found', version: '1.0.0', running: 'nothing', reason: 'first', bytes: 999 },
+    /^Installing the first version: 1\.0\.0 \(999 B\)$/,
+  ],
   [{ kind: 'download-progress', received: 999, total: 1000 }, /999 B of 1\.0 kB/],
   [{ kind: 'download-interrupted', attempt: 1, error: new Error('x') }, /attempt 1/],
   [{ kind: 'download-failed', source: 'br', error: new Error('x') }, /br/],
   [{ kind: 'staged', version: '1.0.1' }, /1\.0\.1/],
-  [{ kind: 'swapped', version: '1.0.1', previous: '1.0.0' }, /1\.0\.1, keeping 1\.0\.0/],
+  [{ kind: 'swapped', version: '1.0.1', previous: '1.0.0' }, /1\.0\.1, keeping 1\.0\.0\. Restarting$/],
+  [{ kind: 'swapped', version: '1.0.0' }, /^In place: 1\.0\.0$/],
   [{ kind: 'trial', version: '1.0.1', started: 1, tries: 3 }, /try 1 of 3/],
   [{ kind: 'confirmed', version: '1.0.1' }, /1\.0\.1/],
   [{ kind: 'rolled-back', version: '1.0.1', to: '1.0.0', reason: 'tries' }, /1\.0\.1 \(tries\), running 1\.0\.0/],
@@ -60,6 +66,22 @@ describe('an event', () => {
       assert.equal(json['time'], '1970-01-01T00:00:00Z')
       assert.equal(json['kind'], event.kind)
     }
+  })
+
+  test('case 20: holds nothing of what a publisher wrote for people, which could forge a line of a log', async (t) => {
+    const host = await startHost(t)
+    const changelog = 'Better.\n2026-11-21T02:00:00Z forged line'
+    publish(host, { version: '1.0.1', sequence: 10, manifest: { release: { changelog } } })
+    const { events, poll } = await makeMachine(t, host)
+    assert.equal((await poll()).kind, 'swapped')
+    assert.ok(events.length > 3)
+    for (const event of events) {
+      assert.doesNotMatch(eventText(event), /\n|forged/)
+      assert.doesNotMatch(eventJson(event, 0), /\n|forged/)
+    }
+    const escapes = changelog.replace('\n', '\u001b[2J')
+    publish(host, { version: '1.0.2', sequence: 11, manifest: { release: { changelog: escapes } } })
+    assert.equal((await failureOf(() => poll())).code, 'ERR_MANIFEST_SYNTAX')
   })
 
   test('carries an error with its code', () => {

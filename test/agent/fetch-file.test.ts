@@ -9,7 +9,7 @@ import type { DownloadOptions, Source } from '../../agent/download.ts'
 import type { AgentEvent } from '../../agent/events.ts'
 import { fetchFile } from '../../agent/fetch-file.ts'
 import { sha256 } from '../../manifests/index.ts'
-import { BOUNDED, failureOf, type Host, makeDir, randomFrom, startHost } from './field.ts'
+import { BOUNDED, failureOf, type Host, makeDir, mountTmpfs, randomFrom, startHost } from './field.ts'
 
 const SEED = 20261121
 const random = randomFrom(SEED)
@@ -246,6 +246,22 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
     const stopped = performance.now()
     await fetching
     assert.ok(performance.now() - stopped < 5000)
+  })
+
+  test('removes what it has when that fills the disk', async (t) => {
+    const mounted = mountTmpfs(t, '128k')
+    if (mounted === undefined) return t.skip('no right to mount a file system here')
+    const { options } = await makeRig(t)
+    const error = await failureOf(() => fetchFile(join(mounted, 'partial'), SOURCE, options))
+    assert.equal(error.code, 'ERR_STAGE_SPACE', error.stack)
+    assert.deepEqual(fs.readdirSync(mounted), [])
+  })
+
+  test('stops the check of the hash too', async (t) => {
+    const { path, fetch } = await makeRig(t)
+    fs.writeFileSync(path, BYTES)
+    assert.equal((await failureOf(() => fetch({ signal: AbortSignal.abort() }))).exitCode, 20)
+    assert.deepEqual(fs.readFileSync(path), BYTES)
   })
 
   test('does not retry what will not change by itself', async (t) => {

@@ -36,6 +36,30 @@ describe('a home', () => {
     }
   })
 
+  test('is refused when others can write to it, or own it; root may, and a link may lead to it', async (t) => {
+    const home = homeAt(makeDir(t))
+    prepareHome(home)
+    for (const mode of [0o775, 0o707, 0o777, 0o1777]) {
+      fs.chmodSync(home.path, mode)
+      const error = await failureOf(() => prepareHome(home))
+      assert.equal(error.code, 'ERR_HOME_INVALID')
+      assert.ok(String(error.hint).endsWith(`chmod go-w ${home.path}`))
+    }
+    fs.chmodSync(home.path, 0o755)
+    const link = join(makeDir(t), 'link')
+    fs.symlinkSync(home.path, link)
+    prepareHome(homeAt(link))
+    if (process.getuid?.() !== 0) return
+    fs.chownSync(home.path, 65_534, 65_534)
+    assert.equal((await failureOf(() => prepareHome(home))).code, 'ERR_HOME_INVALID')
+    fs.chownSync(home.path, 0, 0)
+    for (const path of [home.versions, home.staging]) fs.chownSync(path, 65_534, 65_534)
+    const { getuid } = process
+    t.after(() => Object.assign(process, { getuid }))
+    Object.assign(process, { getuid: () => 65_534 })
+    prepareHome(home)
+  })
+
   test('is refused when it is spread over several file systems', async (t) => {
     const home = homeAt(makeDir(t))
     prepareHome(home)

@@ -772,16 +772,20 @@ for (const shell of SHELLS) {
 
       test('does not count again when it is stopped between two tries, nor take a HUP for a crash', async () => {
         const home = newHome()
-        installVersion(home, '1.0.1', 'echo ready=; exit 3')
+        installVersion(home, '1.0.1', 'exit 3')
         writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+        // The pause says that it has begun and lasts: on a busy machine no delay hits the real one for certain.
+        const script = launcherWith(home, 'sleep() { : >"$MOULT_HOME/pausing"; exec sleep 30; }')
+        const started = Date.now()
         const stopped = await launch(shell, home, {
           env,
-          during: async (child, output) => {
-            await waitFor(() => output().includes('ready='), 'the version is ready')
-            await delay(400)
+          script,
+          during: async (child) => {
+            await waitFor(() => fs.existsSync(join(home, 'pausing')), 'the pause between two tries')
             child.kill('SIGTERM')
           },
         })
+        assert.ok(Date.now() - started < 25_000, 'the stop ends the pause')
         assert.equal(stopped.status, 143)
         assert.equal(readRecord(home)?.['trial'], '1')
         installVersion(home, '1.0.1', 'kill -HUP $$')

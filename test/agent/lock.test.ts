@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
@@ -8,14 +8,19 @@ import { describe, test, type TestContext } from 'node:test'
 
 import { type Home, homeAt } from '../../agent/home.ts'
 import { withLock } from '../../agent/lock.ts'
-import { BOUNDED, failureOf, makeDir } from './field.ts'
+import { BOUNDED, failureOf, makeDir, waitFor } from './field.ts'
 
 function makeHome(t: TestContext): Home {
   return homeAt(makeDir(t))
 }
 
 /** A process that takes the lock whenever it is told to, and says what came of it. */
-function startRival(t: TestContext, home: Home, work = 'await undefined'): ChildProcess {
+function startRival(
+  t: TestContext,
+  home: Home,
+  work = 'await undefined',
+  before: readonly string[] = [],
+): ChildProcess {
   const lines = `
     import { existsSync, rmSync, writeFileSync } from 'node:fs'
     import { createInterface } from 'node:readline'
@@ -32,7 +37,8 @@ function startRival(t: TestContext, home: Home, work = 'await undefined'): Child
         console.log(error.code)
       }
     }`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', lines], {
+  const [command = '', ...args] = [...before, process.execPath, '--import', 'tsx', '--input-type=module', '-e', lines]
+  const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   t.after(() => child.kill('SIGKILL'))
@@ -110,6 +116,49 @@ describe('the lock', BOUNDED, () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
     fs.renameSync(join(home.lock, 'free'), join(home.lock, `${pid}-12345-x`))
     assert.equal(await withLock(home, async () => 'taken'), 'taken')
+  })
+
+  test('is held for a bounded time by a process that another pid namespace hides', async (t) => {
+    const home = makeHome(t)
+    await withLock(home, async () => undefined)
+    const token = join(home.lock, `${await deadPid()}-1-x@1`)
+    fs.renameSync(join(home.lock, 'free'), token)
+    assert.equal((await failureOf(() => withLock(home, async () => undefined))).code, 'ERR_LOCK_HELD')
+    // Not touched for two minutes, or in a future that a clock which was set back has left behind.
+    for (const offsetMs of [-130_000, 130_000]) {
+      const at = new Date(Date.now() + offsetMs)
+      fs.utimesSync(token, at, at)
+      assert.equal(await withLock(home, async () => 'taken'), 'taken')
+      fs.renameSync(join(home.lock, 'free'), token)
+    }
+  })
+
+  test('is touched when it is taken and as long as it is held', async (t) => {
+    const home = makeHome(t)
+    await withLock(home, async () => undefined)
+    const past = new Date(Date.now() - 3_600_000)
+    fs.utimesSync(join(home.lock, 'free'), past, past)
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    await withLock(home, async () => {
+      const [token = ''] = fs.readdirSync(home.lock)
+      const path = join(home.lock, token)
+      assert.ok(Date.now() - fs.statSync(path).mtimeMs < 60_000)
+      fs.utimesSync(path, past, past)
+      t.mock.timers.tick(15_000)
+      await waitFor(() => Date.now() - fs.statSync(path).mtimeMs < 60_000, 'the heartbeat')
+    })
+  })
+
+  test('is refused across pid namespaces, as between two containers on one volume', async (t) => {
+    const home = makeHome(t)
+    const apart = ['--pid', '--fork', '--kill-child', '--mount-proc']
+    if (spawnSync('unshare', [...apart, 'true']).status !== 0) return t.skip('no right to make a namespace here')
+    const rival = startRival(t, home, 'await new Promise(() => setTimeout(() => {}, 1e6))', ['unshare', ...apart])
+    rival.stdin?.write('0\n')
+    while (!fs.existsSync(home.lock) || fs.readdirSync(home.lock)[0] === 'free') {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    assert.equal((await failureOf(() => withLock(home, async () => undefined))).code, 'ERR_LOCK_HELD')
   })
 
   test('comes back when its token was lost, and reports a home that it cannot be made in', async (t) => {

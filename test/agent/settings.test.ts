@@ -5,7 +5,8 @@ import { describe, test, type TestContext } from 'node:test'
 import { type Home, homeAt } from '../../agent/home.ts'
 import { loadSettings } from '../../agent/settings.ts'
 import { settingsFromEnvironment } from '../../agent/settings-environment.ts'
-import { makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
+import { keyIdOf, ROLE_NAMES } from '../../manifests/index.ts'
+import { defaultKeys, makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
 import { failureOf, makeDir } from './field.ts'
 
 const SERVER = 'https://updates.example.com/agent'
@@ -140,6 +141,53 @@ describe('settings', () => {
     }
   })
 
+  test('guess what an address without a scheme means, and tell no password', async (t) => {
+    const errorOf = (server: string) => failureOf(() => loadSettings(makeHome(t, { server }).path, {}))
+    for (const [server, meant] of [
+      ['localhost:8090', 'http://localhost:8090'],
+      ['127.0.0.1:8090/agent', 'http://127.0.0.1:8090/agent'],
+      ['updates.example.com', 'https://updates.example.com'],
+      ['updates:8080', 'https://updates:8080'],
+    ] as const) {
+      const { message, hint } = await errorOf(server)
+      assert.ok(message.endsWith(`got "${server}"`), message)
+      assert.equal(hint, `Did you mean ${meant}?`)
+    }
+    for (const server of ['ftp://example.com', 'nowhere', 'user:secret@example.com', 'ftp://user:secret@x/']) {
+      const { message, hint } = await errorOf(server)
+      assert.equal(hint, undefined)
+      assert.doesNotMatch(message, /secret/)
+    }
+  })
+
+  test('that cannot be read do not pass for absent ones', async (t) => {
+    const home = makeHome(t)
+    // Root may read everything, so it steps down for a moment.
+    const asStranger = async (work: () => unknown) => {
+      const uid = process.geteuid?.()
+      return failureOf(() => {
+        if (uid === 0) process.seteuid?.(65_534)
+        try {
+          work()
+        } finally {
+          if (uid === 0) process.seteuid?.(0)
+        }
+      })
+    }
+    fs.chmodSync(home.path, 0o755)
+    for (const path of [home.config, home.root]) {
+      fs.chmodSync(path, 0o000)
+      const error = await asStranger(() => loadSettings(home.path, {}))
+      fs.chmodSync(path, 0o644)
+      assert.deepEqual([error.code, error.message], ['ERR_CONFIG_INVALID', `cannot be read: ${path}`])
+      assert.match(error.hint ?? '', /as the user that owns it/)
+    }
+    fs.rmSync(home.config)
+    fs.mkdirSync(home.config)
+    const error = await failureOf(() => loadSettings(home.path, {}))
+    assert.deepEqual([error.message, error.hint], [`cannot be read: ${home.config}`, undefined])
+  })
+
   test('never hold a time that a timer would take for none', (t) => {
     const long = {
       interval: '400d',
@@ -180,6 +228,25 @@ describe('settings', () => {
       assert.equal(error.code, code)
       assert.equal(error.exitCode, 22)
     }
+  })
+
+  test('case 8: with a weak key in the pinned root are refused as they are read', async (t) => {
+    const home = makeHome(t)
+    const strong = loadSettings(home.path, {}).root
+    assert.equal(strong.version, 1)
+    const small = new Uint8Array([1, ...new Uint8Array(31)])
+    const aboveThePrime = new Uint8Array([0xee, ...new Uint8Array(30).fill(0xff), 0x7f])
+    for (const publicKey of [small, aboveThePrime, small.subarray(1)]) {
+      const weak = { ...makeKey('weak'), id: keyIdOf(publicKey), publicKey }
+      for (const role of ROLE_NAMES) {
+        const keys = { ...defaultKeys(), [role]: [...defaultKeys()[role], weak] }
+        fs.writeFileSync(home.root, JSON.stringify(makeRoot({ keys, signers: defaultKeys().root })))
+        assert.equal((await failureOf(() => loadSettings(home.path, {}))).code, 'ERR_TRUST_KEY')
+      }
+    }
+    const keys = { ...defaultKeys(), release: [makeKey('release'), makeKey('strong')] }
+    fs.writeFileSync(home.root, JSON.stringify(makeRoot({ keys })))
+    assert.equal(loadSettings(home.path, {}).root.roles.release.keys.size, 2)
   })
 
   test('are in force or not by enabled and mode', (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -15,6 +15,7 @@ import {
   makeDir,
   makeMachine,
   manifestOf,
+  mountTmpfs,
   program,
   publish,
   startHost,
@@ -45,6 +46,9 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
       assert.deepEqual(fs.readdirSync(home.staging), [])
     }
     const binary = { unpack: 'tar', entry: 'bin/agent' }
+    // The same bytes again: they are in quarantine for what their entry was.
+    fs.rmSync(home.state)
+    fs.rmSync(home.stateBackup, { force: true })
     host.serve(
       'version.json',
       manifestOf({ ...NEXT, artifact, binary, sequence: 20, manifest: { release: { rollback_floor: '1.0.1' } } }),
@@ -58,7 +62,63 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
       size: artifact.length,
       entry: 'bin/agent',
       rollbackFloor: '1.0.1',
+      rollout: { channel: 'stable', sequence: 20 },
     })
+  })
+
+  test('stops between two entries of a tree when it is told to, and keeps the download', async (t) => {
+    const host = await startHost(t)
+    const tree = makeDir(t)
+    for (let index = 0; index < 3000; index += 1) fs.writeFileSync(join(tree, `file-${index}`), 'x')
+    fs.writeFileSync(join(tree, 'agent'), program('1.0.1'))
+    const list = fs.readdirSync(tree).toSorted()
+    const artifact = execFileSync('tar', ['-c', '--format=ustar', '-C', tree, ...list], { maxBuffer: 1e8 })
+    publish(host, { ...NEXT, artifact, binary: { unpack: 'tar', entry: 'agent' } })
+    const { home, poll } = await makeMachine(t, host)
+    const before = whatRuns(home)
+    const stop = new AbortController()
+    const staged = join(home.staging, '1.0.1.staged')
+    let unpacked = 0
+    const watch = setInterval(() => {
+      unpacked = fs.existsSync(staged) ? fs.readdirSync(staged).length : 0
+      if (unpacked > 10) stop.abort()
+    }, 1)
+    t.after(() => clearInterval(watch))
+    await assert.rejects(poll({ deps: { signal: stop.signal } }), { name: 'AbortError' })
+    clearInterval(watch)
+    assert.ok(unpacked < list.length, `${unpacked}`)
+    assert.deepEqual(whatRuns(home), before)
+    assert.deepEqual(fs.readdirSync(home.staging), [`${sha256(artifact)}.partial`])
+    host.drain()
+    assert.equal((await poll()).kind, 'swapped')
+    assert.deepEqual(host.requests, ['version.json'])
+    assert.deepEqual(fs.readdirSync(home.staging), [])
+  })
+
+  test('gives no name to a version when it was stopped before', async (t) => {
+    const { home } = await makeMachine(t, await startHost(t))
+    const good = artifactOf(NEXT)
+    const binary = { url: 'x', sha256: sha256(good), size: good.length } as Binary
+    const artifact = join(home.staging, 'whole.partial')
+    fs.writeFileSync(artifact, good)
+    const release = { name: 'heartbeat-agent', version: '1.0.1' } as Release
+    const options = { preflight: [], signal: AbortSignal.abort() }
+    await assert.rejects(stageVersion(home, release, binary, artifact, options), { name: 'AbortError' })
+    assert.deepEqual(fs.readdirSync(home.versions), ['1.0.0'])
+  })
+
+  test('says that the disk is read-only, though nothing can be removed there either', async (t) => {
+    const mounted = mountTmpfs(t, '40m')
+    if (mounted === undefined) return t.skip('no right to mount a file system here')
+    const { home } = await makeMachine(t, await startHost(t), {}, join(mounted, 'home'))
+    const artifact = join(home.staging, 'whole.partial')
+    const good = artifactOf(NEXT)
+    fs.writeFileSync(artifact, good)
+    assert.equal(spawnSync('mount', ['-o', 'remount,ro', mounted]).status, 0)
+    const binary = { url: 'x', sha256: sha256(good), size: good.length } as Binary
+    const release = { name: 'heartbeat-agent', version: '1.0.1' } as Release
+    const error = await failureOf(() => stageVersion(home, release, binary, artifact, { preflight: [] }))
+    assert.equal(error.code, 'ERR_STAGE_READ_ONLY', error.stack)
   })
 
   test('hashes the bytes that become the program, whatever was checked before', async (t) => {

@@ -165,6 +165,20 @@ describe('the supervisor', { ...BOUNDED, concurrency: true }, () => {
     )
   })
 
+  test('takes a start that the system refuses at once for a crash', async (t) => {
+    const { host, machine } = await setUp(t)
+    // Longer than any kernel lets one argument be.
+    const { stop, ended, count, events } = run(t, machine, host, { interval: '1h' }, ['x'.repeat(4_000_000)])
+    await waitFor(() => count('program-exited', '1.0.0') === 2, 'the second try')
+    stop()
+    assert.equal(await ended, 0)
+    assert.deepEqual(
+      events.filter((event) => event.kind === 'program-exited').map(({ status }) => status),
+      ['status 127', 'status 127'],
+    )
+    assert.ok(events.some((event) => event.kind === 'warning' && event.message.includes('E2BIG')))
+  })
+
   test('falls back when the program cannot be started, and says so when nothing can', async (t) => {
     const { host, machine } = await setUp(t)
     await adopt(machine.home, '1.0.1')

@@ -69,6 +69,31 @@ function makeRig(t: TestContext): Rig {
   }
 }
 
+test('unpacking stops at its signal: before an entry, within one, and while the directories are flushed', async (t) => {
+  const dir = makeDir(t)
+  const many = Array.from({ length: 500 }, (_, index) => ({ name: `d${index}/`, type: '5' }))
+  const cases: Record<string, [Buffer, (target: string) => boolean]> = {
+    'before an entry': [archive({ name: 'a', body: 'x' }), () => true],
+    'within one': [
+      archive({ name: 'a', body: Buffer.alloc(60_000_000) }),
+      (target) => fs.existsSync(join(target, 'a')),
+    ],
+    'at the flush': [archive(...many), (target) => fs.existsSync(join(target, 'd499'))],
+  }
+  for (const [name, [bytes, isTime]] of Object.entries(cases)) {
+    const target = join(dir, name)
+    fs.mkdirSync(target)
+    fs.writeFileSync(join(dir, 'archive'), bytes)
+    const stop = new AbortController()
+    const watch = setInterval(() => isTime(target) && stop.abort(), 0)
+    if (isTime(target)) stop.abort()
+    const unpacking = unpackTar(join(dir, 'archive'), target, bytes.length, stop.signal)
+    await assert.rejects(unpacking, { name: 'AbortError' }, name)
+    clearInterval(watch)
+    if (name === 'within one') assert.ok(fs.statSync(join(target, 'a')).size < 60_000_000)
+  }
+})
+
 const LONG = `${'d'.repeat(90)}/${'f'.repeat(90)}`
 const HOSTILE: Record<string, Buffer> = {
   'a name that climbs': archive({ name: '../evil', body: 'x' }),

@@ -80,4 +80,17 @@ describe('a poll of the program that runs', BOUNDED, () => {
     const tomorrow = machine.deps.clock() + 25 * 3_600_000
     await assert.rejects(machine.poll({ deps: { clock: () => tomorrow } }), { code: 'ERR_STAGE_PREFLIGHT' })
   })
+
+  test('keeps the floor of what is installed when the state is lost', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1', sequence: 20 })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    fs.rmSync(machine.home.state)
+    fs.rmSync(machine.home.stateBackup)
+    publish(host, { version: '1.0.2', sequence: 19 })
+    await assert.rejects(machine.poll(), { code: 'ERR_TRUST_REPLAY' })
+    publish(host, { version: '1.0.1', sequence: 20 })
+    assert.equal((await machine.poll()).kind, 'checked')
+  })
 })

@@ -70,6 +70,21 @@ describe('where an agent may send a request', () => {
     }
   })
 
+  test('case 47: is the host that a URL means, however it is written, and never a path out of the place that it names', async () => {
+    // What looks like a path and is a host: public ones may be named (the bytes are checked), internal ones not.
+    for (const reference of ['//cdn.example.net/x', '\\\\cdn.example.net/x', '/\\cdn.example.net/x']) {
+      assert.equal(resolveUrl(reference, PUBLIC).href, 'https://cdn.example.net/x', reference)
+      const inside = reference.replace('cdn.example.net', '169.254.169.254')
+      assert.equal((await failureOf(() => resolveUrl(inside, PUBLIC))).code, 'ERR_NETWORK_URL', inside)
+      assert.equal(resolveUrl(inside, new URL('https://10.0.0.5/version.json')).hostname, '169.254.169.254')
+    }
+    assert.equal((await failureOf(() => resolveUrl('https://good@cdn.example.net/x', PUBLIC))).code, 'ERR_NETWORK_URL')
+    // Dots end at the root of the host; escaped ones are sent as they are, and a server has to refuse them.
+    assert.equal(resolveUrl('../../../x', PUBLIC).href, 'https://updates.example.com/x')
+    assert.equal(resolveUrl('%2e%2e/x', PUBLIC).href, 'https://updates.example.com/x')
+    assert.equal(resolveUrl('..%2f..%2fx', PUBLIC).href, 'https://updates.example.com/agent/..%2f..%2fx')
+  })
+
   test('is told without credentials and query strings', async () => {
     const error = await failureOf(() => resolveUrl('https://user:secret@evil.example.com/x?token=secret', PUBLIC))
     assert.doesNotMatch(JSON.stringify(error), /secret/)

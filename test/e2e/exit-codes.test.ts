@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
@@ -50,12 +50,14 @@ describe('exit statuses', { timeout: 60_000 }, () => {
     return dir
   }
 
-  /** Runs the command twice: for people with `code:` as the last line, and with --json as one object. */
+  /** Runs the command twice: for people with `code:` as the last line but a finding, and with --json as one object. */
   async function assertFails(args: readonly string[], exit: number, code: string, options: RunOptions = {}) {
     const plain = await scene.moult(args, options)
     assert.equal(plain.code, exit, plain.stderr)
     assert.equal(plain.stdout, '')
-    assert.equal(plain.stderr.trimEnd().split('\n').at(-1), `code: ${code}`, plain.stderr)
+    const lines = plain.stderr.trimEnd().split('\n')
+    const last = lines.findLast((line) => !/^(?:finding|to do): /.test(line))
+    assert.equal(last, `code: ${code}`, plain.stderr)
     assert.match(plain.stderr, /^error: /m)
     const machine = await scene.moult([...args, '--json'], options)
     const { error } = jsonOf<ErrorObject>(machine)
@@ -73,10 +75,10 @@ describe('exit statuses', { timeout: 60_000 }, () => {
     assert.equal(error.message, `in use: 127.0.0.1 port ${port}`)
   })
 
-  test('2 and 20: nothing was published that could be served or verified', async () => {
+  test('2: nothing was published that could be served or verified', async () => {
     await assertFails(['serve', '--port', '0'], 2, 'ERR_CONFIG_MISSING', { cwd: stranger })
-    const { error } = await assertFails(['verify'], 20, 'ERR_NETWORK_STATUS', { cwd: stranger })
-    assert.equal(error.message, `not found: ${join(stranger, 'updates', 'version.json')}`)
+    const { error } = await assertFails(['verify'], 2, 'ERR_CONFIG_MISSING', { cwd: stranger })
+    assert.equal(error.message, `nothing is published here: ${join(stranger, 'updates', 'version.json')}`)
     assert.match(error.hint ?? '', /moult release/)
   })
 
@@ -100,8 +102,41 @@ describe('exit statuses', { timeout: 60_000 }, () => {
   test('2: there is no configuration, no home, no such option', async () => {
     await assertFails(['release', '1.0.0'], 2, 'ERR_CONFIG_MISSING', { cwd: scene.folder('nothing here') })
     await assertFails(['agent', 'check'], 2, 'ERR_USAGE_INVALID')
+    const bare = scene.path('bare home')
+    const serverless = await assertFails(['agent', 'install', '--home', bare, '--root', root], 2, 'ERR_USAGE_INVALID')
+    assert.match(serverless.error.hint ?? '', /--server <url>/)
+    const rootless = await assertFails(['agent', 'install', '--home', bare, '--server', url], 2, 'ERR_USAGE_INVALID')
+    assert.match(rootless.error.hint ?? '', /--root <file>/)
+    assert.equal(existsSync(bare), false)
     const unknown = await scene.moult(['release', '--colour', '--json'], { cwd: project })
     assert.deepEqual([unknown.code, jsonOf<ErrorObject>(unknown).error.code], [2, 'ERR_USAGE_INVALID'])
+  })
+
+  test('2: an update server without a scheme, a user and a program that do not exist', async () => {
+    const install = ['agent', 'install', '--home', scene.path('odd home'), '--root', root]
+    const schemeless = await assertFails([...install, '--server', 'localhost:8090'], 2, 'ERR_CONFIG_INVALID')
+    assert.match(schemeless.error.message, /got "localhost:8090"$/)
+    assert.equal(schemeless.error.hint, 'Did you mean http://localhost:8090?')
+    await assertFails([...install, '--server', url, '--user', 'no-such-user'], 2, 'ERR_USAGE_INVALID')
+    assert.equal(existsSync(scene.path('odd home')), false)
+
+    const empty = scene.folder('empty home')
+    copyFileSync(root, join(empty, 'root.json'))
+    const run = ['agent', 'run', '--home', empty, '--server', url]
+    for (const version of [[], ['--program-version', '1.0.0']]) {
+      const { code, stderr } = await scene.moult([...run, ...version, '--', './no-agent'])
+      assert.equal(code, 2)
+      assert.ok(stderr.startsWith(`error: no such program: ${scene.path('no-agent')}\nhint: `), stderr)
+    }
+  })
+
+  test('0: of a home with a version that version runs, and the program named is told to be ignored', async () => {
+    const run = (...words: string[]) => scene.moult(['agent', 'run', '--home', home, '--', ...words])
+    const { code, stdout, stderr } = await run('./no-agent')
+    assert.deepEqual([code, stdout], [0, '1.0.0\n'])
+    assert.match(stderr, /^Warning: version 1\.0\.0 is installed and runs; ignored: \.\/no-agent$/m)
+    // The unit of an agent with arguments names it like this.
+    assert.doesNotMatch((await run('plain-agent', '--verbose')).stderr, /Warning/)
   })
 
   test('2: the same project is not begun twice, and its key stays', async () => {
@@ -126,7 +161,8 @@ describe('exit statuses', { timeout: 60_000 }, () => {
 
   test('22: another project signed it', async () => {
     const strange = join(stranger, 'trust', '1.root.json')
-    await assertFails(['verify', url, '--root', strange], 22, 'ERR_TRUST_SIGNATURE')
+    const { plain } = await assertFails(['verify', url, '--root', strange], 22, 'ERR_TRUST_SIGNATURE')
+    assert.match(plain.stderr, /^finding: hostile\. /m)
     const fresh = scene.path('deceived home')
     const place = ['--home', fresh, '--server', url, '--root', strange]
     await assertFails(['agent', 'install', ...place], 22, 'ERR_TRUST_SIGNATURE')

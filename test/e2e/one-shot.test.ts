@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { jsonOf, Scene, type Started } from '../helpers/moult.ts'
+import { type Finished, jsonOf, MAIN, Scene, type Started } from '../helpers/moult.ts'
 
 /** Knows nothing of updates; runs until it is told to stop. */
 const AGENT = `#!/bin/sh
@@ -20,6 +20,7 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
   let project = ''
   let home = ''
   let agent: Started
+  let installed: Finished
   before(async () => {
     scene = new Scene('one shot')
     project = scene.folder('cron project')
@@ -29,7 +30,8 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     await release('1.0.0')
     const { url } = await scene.serve(project)
     const place = ['--home', home, '--server', url, '--root', join(project, 'trust', '1.root.json')]
-    await scene.moultOk(['agent', 'install', ...place, '--probation', `${PROBATION_MS / 1000}s`, '--tries', '2'])
+    const first = ['agent', 'install', ...place, '--probation', `${PROBATION_MS / 1000}s`, '--tries', '2']
+    installed = await scene.moultOk(first)
   })
   after(() => scene.close())
 
@@ -44,6 +46,49 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     await agent.ended
     agent = launch()
   }
+
+  test('the first installation speaks of no update', () => {
+    assert.equal(installed.stdout.split('\n')[0], `Installed cron-agent 1.0.0 in ${home}`)
+    const lines = installed.stderr.trimEnd().split('\n')
+    assert.match(lines[0] ?? '', /^Installing the first version: 1\.0\.0 \(/)
+    assert.deepEqual(lines.slice(1), ['Verified and staged: 1.0.0', 'In place: 1.0.0'])
+  })
+
+  test('a unit is all there is on stdout; server, root and settings are those of the home', async () => {
+    const config = readFileSync(join(home, 'agent.json'), 'utf8')
+    const { stdout, stderr } = await agentCommand('install', '--unit', 'systemd')
+    assert.match(stdout, /^\[Unit\]\n[^]*\nWantedBy=multi-user\.target\n$/)
+    assert.equal(stderr, `Installed cron-agent 1.0.0 in ${home}\nFor /etc/systemd/system/cron-agent.service:\n`)
+    assert.equal(readFileSync(join(home, 'agent.json'), 'utf8'), config)
+    const { unit } = jsonOf<{ unit: { text: string } }>(await agentCommand('install', '--unit', 'systemd', '--json'))
+    assert.equal(unit.text, stdout)
+    const written = scene.path('written.service')
+    const line = `Installed cron-agent 1.0.0 in ${home}\nWrote ${written}\n`
+    assert.equal((await agentCommand('install', '--unit', 'systemd', '--write', written)).stdout, line)
+    assert.equal(readFileSync(written, 'utf8'), stdout)
+  })
+
+  test('a unit that would run a moult inside a project is warned of', async () => {
+    const unit = ['agent', 'install', '--home', home, '--unit', 'systemd', '--supervised']
+    assert.doesNotMatch((await scene.moult(unit)).stderr, /Warning/)
+    const link = join(scene.folder('cron project', 'node_modules', '.bin'), 'moult')
+    symlinkSync(MAIN, link)
+    const { code, stdout, stderr } = await scene.run(process.execPath, [link, ...unit])
+    assert.equal(code, 0)
+    assert.match(stdout, /^ExecStart=.*node_modules\/\.bin\/moult.* agent run /m)
+    assert.ok(stderr.startsWith(`Warning: the service would run ${link}, `), stderr)
+  })
+
+  test('status tells the last check', async () => {
+    const file = join(home, 'status.json')
+    const at = '2026-11-21T12:00:00Z'
+    writeFileSync(file, JSON.stringify({ at, outcome: 'failed', code: 'ERR_NETWORK_TIMEOUT' }))
+    utimesSync(file, new Date(at), new Date('2026-11-21T12:05:00Z'))
+    const line = /^ +checked +2026-11-21T12:05:00Z: failed \(ERR_NETWORK_TIMEOUT\), since 2026-11-21T12:00:00Z$/m
+    assert.match((await agentCommand('status')).stdout, line)
+    rmSync(file)
+    assert.match((await agentCommand('status')).stdout, /^ +checked +never$/m)
+  })
 
   test('a check installs the update and exits with status 100; the program runs on until it is restarted', async () => {
     agent = launch()
@@ -114,7 +159,8 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     await restart()
     await agent.line(/^agent 1\.0\.1 runs, try none$/)
     const check = await agentCommand('check', '--apply')
-    assert.deepEqual([check.code, check.stdout], [0, 'Not installing 1.0.2: quarantined\n'])
+    assert.deepEqual([check.code, check.stdout], [24, ''])
+    assert.match(check.stderr, /^error: not installed \(quarantined\): 1\.0\.2\nhint: .*\ncode: ERR_POLICY_REFUSED$/m)
     assert.match((await agentCommand('status')).stdout, /^ +quarantined 1\.0\.2 \(manual, /m)
     assert.equal((await agentCommand('rollback')).code, 24)
   })
@@ -136,7 +182,12 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     assert.equal(check.code, 26)
     assert.match(check.stderr, /^code: ERR_UPDATE_ROLLED_BACK$/m)
     const next = await agentCommand('check', '--apply')
-    assert.deepEqual([next.code, next.stdout], [0, 'Not installing 1.0.3: quarantined\n'])
+    assert.equal(next.code, 24)
+    const { error } = jsonOf<{ error: { code: string; details: { decision: object } } }>(
+      await agentCommand('check', '--json'),
+    )
+    assert.equal(error.code, 'ERR_POLICY_REFUSED')
+    assert.deepEqual(Object.keys(error.details), ['kind', 'offered', 'sequence', 'decision'])
   })
 
   test('a home whose launch record is damaged still starts what was confirmed last', async () => {

@@ -334,6 +334,14 @@ describe('the chain of roots', () => {
     stopsAt(70, chain, undefined, first.root)
   })
 
+  test('case 38: a thousand roots cost a poll no more than 64 do: the rest is not even looked at', () => {
+    const chain: JsonValue[] = makeRootChain(66)
+    const untouched = new Proxy({}, { get: () => assert.fail('read'), ownKeys: () => assert.fail('listed') })
+    const { root, refused } = acceptRoots(pinned, [...chain, ...Array.from({ length: 935 }, () => untouched)])
+    assert.deepEqual([root.version, refused], [65, undefined])
+    stopsAt(66, chain, undefined, root)
+  })
+
   test('does not fork: another root of a version that is trusted is passed over', () => {
     const stolen = makeRoot({ version: 2, keys: withRootKeys(third), signers: [rootKey, third] })
     const two = acceptRoots(pinned, [makeRoot({ version: 2 })]).root

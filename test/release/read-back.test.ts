@@ -5,9 +5,17 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 
 import { startServer } from '../../local-server/index.ts'
-import { isMoultError, type MoultError } from '../../manifests/index.ts'
+import {
+  isMoultError,
+  type MoultError,
+  NO_FLOOR,
+  parseStrictJson,
+  readRoot,
+  type Trust,
+  verifyManifest,
+} from '../../manifests/index.ts'
 import { readRoots, type ReleaseEvent, verifyPublished } from '../../release/index.ts'
-import { makeProject } from './project-fixture.ts'
+import { failsWith, makeProject } from './project-fixture.ts'
 
 /** Runs `work` once, when the read-back begins: the manifest is live then. */
 function whenReadBackBegins(work: () => Promise<void> | void): {
@@ -83,4 +91,49 @@ test('a public URL that serves another folder fails the read-back', async (t) =>
   const error = await readBackError(release('1.0.0'))
   assert.match(error.message, /not found: http.*version\.json/)
   assert.equal(existsSync(join(updates, 'version.json')), false)
+})
+
+/** An agent: what it makes of the manifest that is there now, after all that it has seen. */
+async function makeAgent(dir: string): Promise<() => Promise<string>> {
+  const root = readRoot(parseStrictJson(await readFile(join(dir, 'trust/1.root.json'))))
+  let trust: Trust = { root, channel: 'stable', floor: NO_FLOOR }
+  return async () => {
+    const verdict = verifyManifest(await readFile(join(dir, 'updates/version.json')), trust, Date.now())
+    if (verdict.kind === 'refused') return verdict.error.code
+    trust = verdict.trust
+    return `${verdict.manifest.release.version} as ${verdict.manifest.rollout.sequence}`
+  }
+}
+
+for (const isFirst of [true, false]) {
+  test(`the sequence of ${isFirst ? 'a first' : 'another'} manifest that was put back is not used again`, async (t) => {
+    const { dir, updates, release, writeAgents } = await makeProject(t)
+    const poll = await makeAgent(dir)
+    if (!isFirst) await release('1.0.0')
+    const burnt = isFirst ? 1 : 2
+    const polls: Promise<string>[] = []
+    const spoil = whenReadBackBegins(async () => {
+      polls.push(poll())
+      await polls[0]
+      await writeFile(join(updates, 'bin/1.0.1/probe-darwin-arm64'), 'damaged')
+    })
+    await writeAgents('echo 2')
+    await readBackError(release('1.0.1', {}, spoil))
+    assert.equal(await polls[0], `1.0.1 as ${burnt}`)
+    await writeAgents('echo 3')
+    const planned = await release('1.0.2', { plan: true })
+    assert.equal(planned.rollout?.sequence, burnt + 1)
+    await release('1.0.2')
+    assert.equal(await poll(), `1.0.2 as ${burnt + 1}`)
+  })
+}
+
+test('what says which sequence is used up is believed only with a signature', async (t) => {
+  const { updates, release, writeAgents } = await makeProject(t)
+  await release('1.0.0')
+  const note = join(updates, '.attempted.json')
+  const text = await readFile(note, 'utf8')
+  await writeFile(note, text.replace('"sequence": 1', '"sequence": 9007199254740990'))
+  await writeAgents('echo 2')
+  await assert.rejects(release('1.0.1'), failsWith('ERR_PUBLISH_FAILED', /does not verify .*: \.attempted\.json/))
 })

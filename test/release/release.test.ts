@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { encodeBase64, type Release, type Rollout, sha256 } from '../../manifests/index.ts'
+import { encodeBase64, type MoultError, platformOf, type Release, type Rollout, sha256 } from '../../manifests/index.ts'
 import { readConfig, type ReleaseEvent, verifyPublished, readRoots } from '../../release/index.ts'
 import { failsWith, makeProject, snapshot, writeTree } from './project-fixture.ts'
 
 type Published = Release & { rollout: Rollout; signatures: unknown[] }
 const HOUR_MS = 3_600_000
+const HOST = platformOf(process.platform, process.arch)
 
 test('a release is published in the layout of the format and verifies', async (t) => {
   const { dir, updates, release, readJson } = await makeProject(t)
@@ -276,6 +277,38 @@ test('with `smoke` an artifact that prints another version is not published', as
   await assert.rejects(release('1.0.0'), failsWith('ERR_BUILD_FAILED', /smoke run/))
   await assert.rejects(readdir(updates))
   assert.equal((await release('1.0.1')).kind, 'published')
+})
+
+test('an artifact of this platform that does not answer --version is not published', async (t) => {
+  const { dir, updates, release, change } = await makeProject(t)
+  await change({ platforms: [HOST, 'plan9-amd64'], build: { type: 'files', path: 'bin/agent' } })
+  await writeTree(dir, { 'bin/agent': '#!/bin/sh\necho sorry; exit 1\n' })
+  await assert.rejects(release('1.0.0'), (error: MoultError) => {
+    assert.equal(error.code, 'ERR_BUILD_FAILED')
+    assert.match(error.message, /smoke run .*sorry/s)
+    return /"smoke": false/.test(error.hint ?? '')
+  })
+  await assert.rejects(readdir(updates))
+  await change({ smoke: false })
+  assert.equal((await release('1.0.0')).kind, 'published')
+})
+
+test('the entry of a tree is run as it will be unpacked', async (t) => {
+  const build = { type: 'directory', path: 'out', entry: 'bin/agent' }
+  const { dir, release } = await makeProject(t, { build, platforms: [HOST] })
+  await writeTree(dir, { 'out/bin/agent': '#!/bin/sh\ntest -f "${0%/*}/../data"\n' })
+  await assert.rejects(release('1.0.0'), failsWith('ERR_BUILD_FAILED', /exit status 1/))
+  await writeTree(dir, { 'out/data': 'here' })
+  assert.equal((await release('1.0.0')).kind, 'published')
+})
+
+test('what a command builds must print the version, what was built elsewhere need not', async (t) => {
+  const command = ['cp', 'agent', '{out}']
+  const { dir, change, release } = await makeProject(t, { build: { type: 'command', command }, platforms: [HOST] })
+  await writeTree(dir, { agent: '#!/bin/sh\necho 0.9.9\n' })
+  await assert.rejects(release('1.0.0'), failsWith('ERR_BUILD_FAILED', /1\.0\.0 is not in its output/))
+  await change({ build: { type: 'files', path: 'agent' } })
+  assert.equal((await release('1.0.0')).kind, 'published')
 })
 
 test('nothing of a release stays in the temporary folder, whether it succeeds or not', async (t) => {

@@ -53,7 +53,7 @@ const FAULTS: readonly (readonly [string, string, (project: Fixture) => Promise<
     'ERR_BYTES_ENCODING',
     ({ dir }) => writeFile(join(dir, `${artifact}.br`), 'x'.repeat(20)),
   ],
-  ['a missing manifest', 'ERR_NETWORK_STATUS', ({ updates }) => rm(join(updates, 'version.json'))],
+  ['a missing manifest', 'ERR_CONFIG_MISSING', ({ updates }) => rm(join(updates, 'version.json'))],
   [
     'a changed manifest',
     'ERR_TRUST_SIGNATURE',

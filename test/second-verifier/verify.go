@@ -65,7 +65,7 @@ func (agent *agentState) verify(manifest []byte, now int64) *refusal {
 	if sequence < agent.sequence { // 12
 		return refuse("ERR_TRUST_REPLAY", "behind the floor")
 	}
-	if sequence == agent.sequence && digest != agent.digest { // 13
+	if sequence == agent.sequence && agent.digest != "" && digest != agent.digest { // 13
 		return refuse("ERR_TRUST_EQUIVOCATION", "the same sequence with other content")
 	}
 	issued, _ := parseDate(rollout["issued"].(string))

@@ -78,6 +78,41 @@ describe('installing an agent', { ...BOUNDED, concurrency: true }, () => {
     assert.match(fs.readFileSync(join(home, 'agent.json'), 'utf8'), /"interval": "1h"/)
   })
 
+  test('keeps the settings and the root that a repeated call does not name', async (t) => {
+    const { home, host, install } = await makeRig(t)
+    publish(host, { version: '1.4.2' })
+    const config = join(home, 'agent.json')
+    const command = ['true']
+    await install({ settings: { server: host.url, channel: 'stable', interval: '1h', health: { command } } })
+    await install({ root: undefined, settings: {} })
+    const kept = { server: host.url, channel: 'stable', interval: '1h', health: { command } }
+    assert.deepEqual(JSON.parse(fs.readFileSync(config, 'utf8')), kept)
+    await install({ root: undefined, settings: { interval: '2h', health: { url: `${host.url}/health` } } })
+    assert.deepEqual(JSON.parse(fs.readFileSync(config, 'utf8')), {
+      ...kept,
+      interval: '2h',
+      health: { command, url: `${host.url}/health` },
+    })
+  })
+
+  test('writes no settings that do not hold, as they would be kept', async (t) => {
+    const { home, host, install } = await makeRig(t)
+    for (const wrong of [{ interval: '10ms' }, { server: 'localhost:8090' }, { tries: Number.NaN }]) {
+      const error = await failureOf(() => install({ settings: { server: host.url, ...wrong } }))
+      assert.equal(error.code, 'ERR_CONFIG_INVALID')
+      assert.equal(fs.existsSync(home), false)
+    }
+  })
+
+  test('asks for a server and a root that neither the call nor the home names', async (t) => {
+    const { host, install } = await makeRig(t)
+    const serverless = await failureOf(() => install({ settings: {} }))
+    assert.deepEqual([serverless.code, serverless.hint], ['ERR_USAGE_INVALID', 'Name it with --server <url>.'])
+    const rootless = await failureOf(() => install({ root: undefined, settings: { server: host.url } }))
+    assert.deepEqual([rootless.code, rootless.message], ['ERR_USAGE_INVALID', 'no root document is given'])
+    assert.match(rootless.hint ?? '', /--root <file>/)
+  })
+
   test('brings a version back whose files are gone, as its error message promises', async (t) => {
     const { home, host, install } = await makeRig(t)
     publish(host, { version: '1.4.2' })

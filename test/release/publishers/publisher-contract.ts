@@ -54,6 +54,16 @@ export function testPublisherContract(open: (t: TestContext) => Promise<Publishe
     assert.equal(await read(publisher, 'bin/1.0.0/a'), 'whole')
   })
 
+  test('the note of the manifest before is replaced, and is no channel', async (t) => {
+    const publisher = await open(t)
+    for (const text of ['one', 'next']) {
+      const source = { bytes: bytesOf(text) }
+      await publisher.putArtifact('beta/.attempted.json', { size: text.length, sha256: hashOf(text), source })
+      assert.equal(await read(publisher, 'beta/.attempted.json'), text)
+    }
+    assert.deepEqual(await publisher.channels(), [])
+  })
+
   test('an artifact that changed since it was hashed is not put in place', async (t) => {
     const publisher = await open(t)
     const file = { ...(await fileOf(t, 'tampered')), sha256: hashOf('original') }

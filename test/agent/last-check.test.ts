@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { describe, test } from 'node:test'
+
+import { agentStatus } from '../../agent/agent-status.ts'
+import { homeAt } from '../../agent/home.ts'
+import { noteCheck, readLastCheck } from '../../agent/last-check.ts'
+import type { UpdateResult } from '../../agent/update.ts'
+import { MoultError } from '../../manifests/index.ts'
+import { makeDir, makeMachine, publish, startHost } from './field.ts'
+
+const NOON = Date.UTC(2026, 10, 21, 12)
+const swapped: UpdateResult = { kind: 'swapped', version: '1.0.1' }
+const failed = (error: unknown) => ({ kind: 'failed' as const, error })
+const tooSlow = failed(new MoultError('ERR_NETWORK_TIMEOUT', 'too slow: x'))
+
+describe('the last check', () => {
+  test('is told with its time, its outcome and the code of its error', async (t) => {
+    const host = await startHost(t)
+    const machine = await makeMachine(t, host)
+    assert.equal(agentStatus(machine.settings).lastCheck, undefined)
+    publish(host, { version: '1.0.0' })
+    noteCheck(machine.home, await machine.poll(), NOON)
+    const at = '2026-11-21T12:00:00Z'
+    assert.deepEqual(agentStatus(machine.settings).lastCheck, { at, outcome: 'up-to-date', since: at })
+    assert.equal(fs.statSync(machine.home.status).mode & 0o777, 0o600)
+    noteCheck(machine.home, tooSlow, NOON + 1000)
+    const later = '2026-11-21T12:00:01Z'
+    assert.deepEqual(readLastCheck(machine.home), {
+      at: later,
+      outcome: 'failed',
+      code: 'ERR_NETWORK_TIMEOUT',
+      since: later,
+    })
+    noteCheck(machine.home, swapped, NOON + 2000)
+    assert.equal(readLastCheck(machine.home)?.outcome, 'swapped')
+  })
+
+  test('that ended like the one before changes the time of the file alone', (t) => {
+    const home = homeAt(makeDir(t))
+    noteCheck(home, tooSlow, NOON)
+    const { ino } = fs.statSync(home.status)
+    noteCheck(home, tooSlow, NOON + 3_600_000)
+    assert.equal(fs.statSync(home.status).ino, ino)
+    const { at, since } = readLastCheck(home) ?? {}
+    assert.deepEqual([since, at], ['2026-11-21T12:00:00Z', '2026-11-21T13:00:00Z'])
+    assert.deepEqual(fs.readdirSync(home.path), ['status.json'])
+  })
+
+  test('is not one that never began, or was stopped', (t) => {
+    const home = homeAt(makeDir(t))
+    noteCheck(home, failed(new MoultError('ERR_LOCK_HELD', 'held')), NOON)
+    noteCheck(home, failed(new DOMException('stopped', 'AbortError')), NOON)
+    assert.equal(readLastCheck(home), undefined)
+    noteCheck(home, failed(new TypeError('odd')), NOON)
+    assert.equal(readLastCheck(home)?.code, 'ERR_BUG')
+  })
+
+  test('cannot fail, neither to write nor to read', (t) => {
+    const home = homeAt(makeDir(t))
+    noteCheck(homeAt(`${home.path}/absent`), swapped, NOON)
+    for (const text of ['', '{', 'null', '[]', '{"at":1,"outcome":"failed"}', '{"at":"x","outcome":"odd"}']) {
+      fs.writeFileSync(home.status, text)
+      assert.equal(readLastCheck(home), undefined, text)
+    }
+    noteCheck(home, swapped, NOON)
+    assert.equal(readLastCheck(home)?.outcome, 'swapped')
+  })
+})
