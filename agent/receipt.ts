@@ -10,6 +10,13 @@ import { type Home, versionDirectory } from './home.ts'
 
 export const RECEIPT_NAME = '.receipt'
 
+export interface InstalledRollout {
+  readonly channel: string
+  readonly sequence: number
+  /** Version of the root that its key was trusted by. */
+  readonly root: number
+}
+
 export interface Receipt {
   readonly version: string
   /** SHA-256 of the artifact: what a quarantine names. */
@@ -20,13 +27,14 @@ export interface Receipt {
   /** The `rollback_floor` of the release. */
   readonly rollbackFloor?: string | undefined
   /** The rollout that it was installed by: a floor for when the state is lost. */
-  readonly rollout?: { readonly channel: string; readonly sequence: number } | undefined
+  readonly rollout?: InstalledRollout | undefined
 }
 
 export function formatReceipt({ version, sha256, size, entry, rollbackFloor, rollout }: Receipt): string {
   const lines = [`version=${version}`, `sha256=${sha256}`, `size=${size}`, `entry=${entry}`]
   if (rollbackFloor !== undefined) lines.push(`rollback_floor=${rollbackFloor}`)
-  if (rollout !== undefined) lines.push(`channel=${rollout.channel}`, `sequence=${rollout.sequence}`)
+  if (rollout !== undefined)
+    lines.push(`channel=${rollout.channel}`, `sequence=${rollout.sequence}`, `root=${rollout.root}`)
   return `${lines.join('\n')}\n`
 }
 
@@ -39,20 +47,15 @@ export function readReceipt(home: Home, version: string): Receipt | undefined {
   if (fields.get('version') !== version || !HEX_SHA256.test(sha256) || !Number.isSafeInteger(size)) return undefined
   const floor = fields.get('rollback_floor')
   const rollbackFloor = floor !== undefined && isVersion(floor) ? { rollbackFloor: floor } : {}
-  const [channel, sequence] = [fields.get('channel'), Number(fields.get('sequence'))]
-  const rollout = channel !== undefined && Number.isSafeInteger(sequence) ? { rollout: { channel, sequence } } : {}
+  const [channel, sequence, root] = [fields.get('channel'), Number(fields.get('sequence')), Number(fields.get('root'))]
+  const isKnown = channel !== undefined && Number.isSafeInteger(sequence) && Number.isSafeInteger(root)
+  const rollout = isKnown ? { rollout: { channel, sequence, root } } : {}
   return isEntryPath(entry) ? { version, sha256, size, entry, ...rollbackFloor, ...rollout } : undefined
 }
 
-/** The highest sequence of each channel that an installed version came with. */
-export function installedSequences(home: Home): Readonly<Record<string, number>> {
-  const sequences: Record<string, number> = {}
-  for (const version of readNames(home.versions)) {
-    const rollout = readReceipt(home, version)?.rollout
-    if (rollout === undefined) continue
-    sequences[rollout.channel] = Math.max(sequences[rollout.channel] ?? 0, rollout.sequence)
-  }
-  return sequences
+/** The rollouts that the installed versions came with. */
+export function installedRollouts(home: Home): InstalledRollout[] {
+  return readNames(home.versions).flatMap((version) => readReceipt(home, version)?.rollout ?? [])
 }
 
 function readNames(directory: string): string[] {

@@ -18,7 +18,7 @@ import {
 } from '../manifests/index.ts'
 import { readSmallFile, replaceFile } from './durable-file.ts'
 import type { Home } from './home.ts'
-import { installedSequences } from './receipt.ts'
+import { type InstalledRollout, installedRollouts } from './receipt.ts'
 
 const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
@@ -81,12 +81,20 @@ export function loadState(home: Home, pinned: Root, warn: (message: string) => v
       }
     }
   }
-  return { ...freshState(pinned), floors: floorsOf(installedSequences(home)) }
+  return { ...freshState(pinned), floors: floorsOf(installedRollouts(home), pinned) }
 }
 
-/** With the state lost, what is installed still tells how far its rollouts had come; of what content is forgotten. */
-function floorsOf(sequences: Readonly<Record<string, number>>): State['floors'] {
-  return Object.fromEntries(Object.entries(sequences).map(([channel, sequence]) => [channel, { sequence, digest: '' }]))
+/**
+ * With the state lost, what is installed still tells how far its rollouts had come, though not of what content. One from
+ * before the pinned root counts no more: its key may have been revoked since, and its number burnt.
+ */
+function floorsOf(rollouts: readonly InstalledRollout[], pinned: Root): State['floors'] {
+  const floors: Record<string, Floor> = {}
+  for (const { channel, sequence, root } of rollouts) {
+    if (root >= pinned.version && sequence > (floors[channel]?.sequence ?? 0))
+      floors[channel] = { sequence, digest: '' }
+  }
+  return floors
 }
 
 function freshState(pinned: Root): State {

@@ -25,7 +25,7 @@ import { withAgentId } from './agent-id.ts'
 import { downloadArtifact, usableSources } from './download.ts'
 import { readIfPossible, replaceFile } from './durable-file.ts'
 import type { AgentEvent } from './events.ts'
-import { programOf } from './receipt.ts'
+import { type InstalledRollout, programOf } from './receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
 import { BUILT_AT_MS } from './moult-version.ts'
 import { pollManifest, type PolledManifest } from './poll.ts'
@@ -95,7 +95,7 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     await stageVersion(home, manifest.release, binary, artifact, {
       preflight: settings.preflight,
       running: record?.version,
-      rollout: { channel: settings.channel, sequence: manifest.rollout.sequence },
+      rollout: installedBy(settings, manifest),
       signal: deps.signal,
     })
   } catch (error) {
@@ -138,6 +138,11 @@ function acceptManifest(
   const issued = Math.min(parseDate(verdict.manifest.rollout.issued) ?? 0, deps.clock())
   saveState(home, { ...state, root, floors, cached, timeFloorMs: Math.max(state.timeFloorMs, issued) })
   return verdict.manifest
+}
+
+function installedBy(settings: Settings, manifest: Manifest): InstalledRollout {
+  const { root } = loadState(settings.home, settings.root, () => undefined)
+  return { channel: settings.channel, sequence: manifest.rollout.sequence, root: root.version }
 }
 
 /** What did not start here at its first trial is not downloaded again at every poll. */

@@ -29,6 +29,8 @@ async function init(options: Options): Promise<void> {
   const { initProject } = await import('../release/index.ts')
   const result = await initProject(options)
   console.error('warning: one key plays every role; whoever has it can sign anything. Keep a copy of it offline.')
+  if (result.missing !== undefined)
+    console.error(`warning: the agent is not there yet: ${result.missing}; make it, or correct \`build\`.`)
   printResult(options.json, result, [
     `Project ${result.name}, build type ${result.type}:`,
     ...result.files.map((file) => `  ${file}`),

@@ -41,8 +41,9 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
   // With a place and a root no configuration is needed: anyone can check what anyone publishes.
   const isOptional = place !== undefined && options.root !== undefined && options.config === undefined
   const loaded = await readConfig(options.config).catch((error: unknown) => {
-    if (isOptional && isMoultError(error) && error.code === 'ERR_CONFIG_MISSING') return undefined
-    throw error
+    if (!isMoultError(error) || error.code !== 'ERR_CONFIG_MISSING' || options.config !== undefined) throw error
+    if (isOptional) return undefined
+    throw place === undefined ? error : withoutRoot(error)
   })
   const inProject = (path: string): string => resolve(loaded?.dir ?? '.', path)
   const roots = await readRoots(options.root ?? inProject(loaded?.config.root ?? DEFAULT_ROOT_FILE), undefined)
@@ -77,6 +78,11 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
   } finally {
     progress.end()
   }
+}
+
+function withoutRoot({ code, message, details }: MoultError): MoultError {
+  const hint = 'Outside a project, name the root document that its agents pin: --root <file>.'
+  return new MoultError(code, message, { hint, details })
 }
 
 function printVerified(from: string, result: VerifyResult, options: Options): void {

@@ -28,3 +28,17 @@ export function assertReleasable(version: string, live: Live | undefined, now: n
     )
   }
 }
+
+/**
+ * Refuses bounds that no agent could meet by this release: a minimum or a floor above its own version.
+ * @throws MoultError ERR_USAGE_INVALID
+ */
+export function assertBounds(version: string, bounds: Readonly<Record<string, string | undefined>>): void {
+  for (const [option, bound] of Object.entries(bounds)) {
+    if (bound === undefined || compareVersions(bound, version) <= 0) continue
+    throw new MoultError('ERR_USAGE_INVALID', `--${option}: expected at most ${version}, got ${bound}`, {
+      hint: 'It would name a version that this release does not bring.',
+      details: { option, version, bound },
+    })
+  }
+}

@@ -1,14 +1,8 @@
 // moult.config.json: its shape, from which the published JSON Schema is printed (scripts/write-schemas.ts).
 
-import {
-  entryPathShape,
-  nameShape,
-  parseDuration,
-  PLATFORM_PATTERN,
-  ROLLOUT_LIFETIME_MAX_MS,
-  shape,
-} from '../manifests/index.ts'
+import { entryPathShape, nameShape, parseDuration, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
 import { either, pathShape } from './config-shapes.ts'
+import { platformsShape } from './platform-shape.ts'
 import { signersShape } from './signers/signer-config.ts'
 import { parseStages } from './stages.ts'
 
@@ -21,7 +15,6 @@ export const DEFAULT_PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 
 const RESERVED_CHANNELS = ['bin', 'releases', 'trust']
 
 const path = pathShape
-const platform = string({ pattern: PLATFORM_PATTERN, says: 'a platform such as linux-amd64' })
 export const channelShape: shape.Shape<string> = {
   check(value, at) {
     const channel = nameShape.check(value, at)
@@ -42,7 +35,7 @@ const build = tagged('type', {
   command: object({
     type: oneOf('command'),
     command: described(
-      'Run once a platform, without a shell. {os} {arch} {platform} {version} {name} {exe} {out} are filled in; the environment has MOULT_OS, MOULT_ARCH, MOULT_PLATFORM, MOULT_VERSION, MOULT_OUT, GOOS and GOARCH.',
+      'Run once a platform, without a shell: a string is split at its spaces, and may hold no quotes, operators or variables. {os} {arch} {platform} {version} {name} {exe} {out} are filled in; the environment has MOULT_OS, MOULT_ARCH, MOULT_PLATFORM, MOULT_VERSION, MOULT_OUT, GOOS and GOARCH.',
       either(string({ max: 4096 }), array(string({ max: 4096 }), { min: 1 })),
     ),
     shell: optional(described('Run the command, then a string, by the shell.', boolean())),
@@ -98,7 +91,7 @@ export const configShape = object({
   $schema: optional(string()),
   name: described('Name of the agent; part of every signed statement.', nameShape),
   channel: optional(described('Default stable.', channelShape)),
-  platforms: optional(described(`Default ${DEFAULT_PLATFORMS.join(', ')}.`, array(platform, { min: 1, max: 64 }))),
+  platforms: optional(described(`In Go's names; default ${DEFAULT_PLATFORMS.join(', ')}.`, platformsShape)),
   version: optional(described('Where the version comes from when the command names none.', versionSource)),
   build,
   jobs: optional(

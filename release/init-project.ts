@@ -6,7 +6,7 @@ import { appendFile, mkdir, open, readFile, rm, rmdir, lstat } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path'
 
 import { type KeyId, MoultError, SEED_BYTES } from '../manifests/index.ts'
-import { CONFIG_FILE } from './config.ts'
+import { type Config, CONFIG_FILE } from './config.ts'
 import { documentBytes } from './document-bytes.ts'
 import { isSystemError } from './file-system-error.ts'
 import { type BuildType, initialConfig } from './initial-config.ts'
@@ -16,6 +16,7 @@ import { formatKeyFile } from './signers/key-file.ts'
 import { DEFAULT_KEY_FILE } from './signers/open-signer.ts'
 import { signerOfSeed } from './signers/signer.ts'
 import { type ReleaseDeps, surroundingsOf } from './surroundings.ts'
+import { fillPath, placeholdersOf } from './template.ts'
 
 export interface InitOptions {
   /** Default: the name in package.json, else of the folder. */
@@ -34,6 +35,8 @@ export interface InitResult {
   readonly type: BuildType
   /** Relative to `dir`. */
   readonly files: readonly string[]
+  /** The agent, or what the build of this machine's platform takes, where it is not there yet; relative to `dir`. */
+  readonly missing?: string
   readonly keyId: KeyId
 }
 
@@ -55,13 +58,14 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
     files.map(({ path }) => path),
   )
 
+  const written = files.map(({ path }) => path)
   const undo: (() => Promise<void>)[] = []
   try {
     for (const { path, content, mode } of files) {
       await makeFolder(dirname(join(dir, path)), mode === 0o600, undo)
       await writeNew(join(dir, path), content, mode, undo)
     }
-    await ignoreKeys(join(dir, '.gitignore'), `${dirname(DEFAULT_KEY_FILE)}/`)
+    if (await ignoreKeys(join(dir, '.gitignore'), `${dirname(DEFAULT_KEY_FILE)}/`)) written.push('.gitignore')
   } catch (error) {
     for (const step of undo.toReversed()) await step().catch(() => {})
     if (!isSystemError(error)) throw error
@@ -70,7 +74,26 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
       cause: error,
     })
   }
-  return { name: config.name, dir, type: config.build.type, files: files.map(({ path }) => path), keyId: signer.keyId }
+  const { name, build } = config
+  const agent = agentOf(config)
+  const isMissing = agent !== undefined && !(await exists(join(dir, agent)))
+  return {
+    name,
+    dir,
+    type: build.type,
+    files: written,
+    keyId: signer.keyId,
+    ...(isMissing ? { missing: agent } : {}),
+  }
+}
+
+/** What the first release takes; undefined where a command makes it, or where its path names the version. */
+function agentOf({ name, build, platforms = [] }: Config): string | undefined {
+  if (build.type === 'command') return undefined
+  if (build.type === 'script' || build.type === 'node') return build.entry
+  if (build.path.includes('{version}')) return undefined
+  const path = fillPath(build.path, placeholdersOf(name, '', platforms[0] ?? ''))
+  return build.type === 'directory' ? join(path, build.entry) : path
 }
 
 async function assertAbsent(dir: string, paths: readonly string[]): Promise<void> {
@@ -106,10 +129,12 @@ async function writeNew(
   }
 }
 
-async function ignoreKeys(path: string, line: string): Promise<void> {
+/** True when the line was not there yet. */
+async function ignoreKeys(path: string, line: string): Promise<boolean> {
   const text = await readFile(path, 'utf8').catch(() => '')
-  if (text.split(/\r?\n/).some((present) => present.trim().replace(/^\//, '') === line)) return
+  if (text.split(/\r?\n/).some((present) => present.trim().replace(/^\//, '') === line)) return false
   await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
+  return true
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 
-import { isVersion, MoultError, nameShape } from '../manifests/index.ts'
-import { type BuildConfig, type Config, configShape, SCHEMA_REFERENCE } from './config.ts'
+import { isVersion, MoultError, nameShape, platformOf } from '../manifests/index.ts'
+import { type BuildConfig, type Config, configShape, DEFAULT_PLATFORMS, SCHEMA_REFERENCE } from './config.ts'
 import { DEFAULT_PUBLISH_PATH } from './open-project.ts'
 
 export type BuildType = BuildConfig['type']
@@ -22,6 +22,7 @@ export async function initialConfig(
     $schema: SCHEMA_REFERENCE,
     name: name ?? plainName(manifest.name ?? basename(resolve(dir))),
     ...(version === undefined ? {} : { version }),
+    platforms: initialPlatforms(chosen),
     build: initialBuild(chosen, agent),
     publish: { type: 'directory', path: DEFAULT_PUBLISH_PATH },
   }
@@ -34,6 +35,12 @@ export async function initialConfig(
       cause,
     })
   }
+}
+
+/** Written down, so that nobody has to look them up. What is compiled or found is only here for this machine at first. */
+function initialPlatforms(type: BuildType): string[] {
+  const isOne = type === 'command' || type === 'files'
+  return isOne ? [platformOf(process.platform, process.arch)] : [...DEFAULT_PLATFORMS]
 }
 
 function initialBuild(type: BuildType, agent: string | undefined): BuildConfig {

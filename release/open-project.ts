@@ -94,7 +94,7 @@ async function readRootFile(file: string): Promise<Root> {
     bytes = await readFile(file)
   } catch (cause) {
     throw new MoultError('ERR_CONFIG_MISSING', `no root document: ${file}`, {
-      hint: 'Make one with `moult init`, or name it with `root` in the configuration or --root.',
+      hint: 'Restore it from version control, a backup, or `trust/` of the published folder: agents pin it, and `moult init` would begin another project. If it lies elsewhere, name it with `root` in the configuration or --root.',
       details: { file },
       cause,
     })

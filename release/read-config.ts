@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import { type JsonValue, MoultError, parseStrictJson, shape, toMoultError } from '../manifests/index.ts'
+import { checkCommand } from './build/check-command.ts'
 import { type Config, CONFIG_FILE, configShape } from './config.ts'
 
 export interface LoadedConfig {
@@ -15,7 +16,9 @@ export async function readConfig(file: string = CONFIG_FILE): Promise<LoadedConf
   const path = resolve(file)
   const value = parseJson(await readText(path, file), file)
   try {
-    return { config: configShape.check(value, ''), dir: dirname(path) }
+    const config = configShape.check(value, '')
+    checkCommand(config.build)
+    return { config, dir: dirname(path) }
   } catch (cause) {
     if (!(cause instanceof shape.ShapeMismatch)) throw cause
     throw new MoultError('ERR_CONFIG_INVALID', `${cause.message}: ${file}`, {

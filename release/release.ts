@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { assertClock } from './assert-clock.ts'
-import { assertReleasable } from './assert-releasable.ts'
+import { assertBounds, assertReleasable } from './assert-releasable.ts'
 import { buildArtifacts } from './build/build-artifacts.ts'
 import { chooseVersion } from './choose-version.ts'
 import { compressArtifacts } from './compress-artifacts.ts'
@@ -36,6 +36,7 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
   const liveBefore = await readLive(project.publisher, project.roots[0], terms.channel)
   const version = await chooseVersion(options, liveBefore?.manifest.release.version, project, around)
   assertReleasable(version, liveBefore, around.now())
+  assertBounds(version, { 'min-version': terms.minVersion, 'rollback-floor': terms.rollbackFloor })
 
   const scratch = await mkdtemp(join(tmpdir(), 'moult-release-'))
   try {

@@ -8,6 +8,9 @@ import type { Project } from './open-project.ts'
 import type { Artifact } from './stage-artifacts.ts'
 import { step, type Surroundings } from './surroundings.ts'
 
+/** As long as an agent waits. */
+const TIMEOUT_MS = 20_000
+
 /** What is built in the run is told the version. Files and trees come from elsewhere, and may not know it. */
 const IS_VERSION_KNOWN: Readonly<Record<BuildConfig['type'], boolean>> = {
   command: true,
@@ -39,11 +42,12 @@ export async function smokeTest(
   await mapBounded(chosen, jobs, around, (artifact, inner) =>
     step(inner, 'smoke', artifact.platform, async () => {
       const path = await programOf(artifact, scratch)
-      await smokeRun(path, artifact.platform, version, { signal: inner.signal, isVersionShown }).catch(
-        (error: unknown) => {
-          throw withWayOut(error, artifact.platform)
-        },
-      )
+      // An emulated program may be slow without anything being wrong with it.
+      const timeout = artifact.platform === host ? { timeoutMs: TIMEOUT_MS } : {}
+      const options = { signal: inner.signal, isVersionShown, ...timeout }
+      await smokeRun(path, artifact.platform, version, options).catch((error: unknown) => {
+        throw withWayOut(error, artifact.platform)
+      })
     }),
   )
 }

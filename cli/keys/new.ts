@@ -24,12 +24,13 @@ export function registerKeysNew(keys: Command): void {
 
 async function makeKey(file: string, options: Options, signal: AbortSignal): Promise<void> {
   const env = takeEnvironment()
-  const { makeKeyFile } = await import('../../release/index.ts')
+  const { makeKeyFile, shellWord } = await import('../../release/index.ts')
   const isEncrypted = options.encrypt === true || options.passphraseFile !== undefined
   const ask = (): Promise<string> =>
     askPassphrase(file, { passphraseFile: options.passphraseFile, env, isNew: true, signal })
   const result = await makeKeyFile(file, isEncrypted ? ask : undefined)
-  if (!isEncrypted) console.error(`note: ${file} is not encrypted; \`moult keys encrypt ${file}\` does that.`)
+  if (!isEncrypted)
+    console.error(`note: ${file} is not encrypted; \`moult keys encrypt ${shellWord(file)}\` does that.`)
   printResult(options.json, { kind: 'made', ...result }, [
     `Made ${file}`,
     `Public key ${result.public}`,

@@ -4,6 +4,7 @@ import { execa, parseCommandString } from 'execa'
 
 import { MoultError } from '../../manifests/index.ts'
 import type { BuildConfig } from '../config.ts'
+import { shellWord } from '../shell-word.ts'
 import { withoutKeys } from '../signers/open-signer.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { fillPath, fillWord, type Placeholders } from '../template.ts'
@@ -62,19 +63,14 @@ async function runCommand(
 
 /** Placeholders are filled after the split, so that a value with a space stays one word. */
 function commandWords(build: CommandBuild, values: Placeholders): string[] {
-  if (build.shell === true) {
-    if (typeof build.command === 'string') return [fillWord(build.command, quoted(values))]
-    throw new MoultError('ERR_CONFIG_INVALID', 'build.command: expected a string because shell is true, got an array')
-  }
+  if (build.shell === true && typeof build.command === 'string') return [fillWord(build.command, quoted(values))]
   const words = typeof build.command === 'string' ? parseCommandString(build.command) : build.command
   return words.map((word) => fillWord(word, values))
 }
 
 function quoted(values: Placeholders): Placeholders {
-  const quote = (text: string): string => {
-    if (/^[\w./:+@-]*$/.test(text)) return text
-    return process.platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", `'\\''`)}'`
-  }
+  // An empty value, such as {exe}, is no word of its own.
+  const quote = (text: string): string => (text === '' ? '' : shellWord(text))
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, quote(value)])) as Placeholders
 }
 

@@ -14,6 +14,7 @@ import {
   publicKeyOfSeed,
   SEED_BYTES,
 } from '../../manifests/index.ts'
+import { shellWord } from '../shell-word.ts'
 import { openSeed, readSealedSeed, type SealedSeed, sealSeed } from './key-encryption.ts'
 import { type Signer, signerOfSeed } from './signer.ts'
 
@@ -113,7 +114,7 @@ export async function readKeyText(path: string): Promise<{ readonly text: string
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new MoultError('ERR_CONFIG_KEY', `${missing ? 'no such key file' : 'the key file cannot be read'}: ${path}`, {
       hint: missing
-        ? 'Name the key in `keys` of the configuration, set MOULT_KEY, or make one with `moult keys new`.'
+        ? 'Restore it from your backup: agents accept no key that the root does not name, and a new one is none of them. Where it is lost for good, "When it happens" in SECURITY.md says what can be done. If it lies elsewhere, name it in `keys` of the configuration, or set MOULT_KEY.'
         : 'Check who owns it.',
       details: { path, ...(missing ? { missing } : {}) },
       cause,
@@ -125,7 +126,7 @@ export function assertPrivate(path: string, mode: number): void {
   // Windows has no such bits: there the profile folder's access list guards the file.
   if (process.platform === 'win32' || (mode & 0o077) === 0) return
   throw new MoultError('ERR_CONFIG_KEY', `others than its owner can read the key file: ${path}`, {
-    hint: `Close it with \`chmod 600 ${path}\`, and replace the key if this machine has other users.`,
+    hint: `Close it with \`chmod 600 ${shellWord(path)}\`, and replace the key if this machine has other users.`,
     details: { path, mode: (mode & 0o777).toString(8) },
   })
 }

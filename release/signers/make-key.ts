@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
 
 import { MoultError, publicKeyOfSeed, SEED_BYTES } from '../../manifests/index.ts'
+import { shellWord } from '../shell-word.ts'
 import { PASSPHRASE_MIN_CHARS } from './key-encryption.ts'
 import { type AskPassphrase, formatEncryptedKeyFile, formatKeyFile, readKeyFile, readStoredKey } from './key-file.ts'
 import { createPrivateFile, replacePrivateFile } from './private-files.ts'
@@ -54,7 +55,7 @@ async function assertOnlyName(path: string): Promise<void> {
   const { nlink } = await stat(path)
   if (nlink <= 1) return
   throw new MoultError('ERR_CONFIG_KEY', `has ${nlink} names, and the others would stay in the clear: ${path}`, {
-    hint: `Remove them (\`find / -samefile ${path}\` lists them).`,
+    hint: `Remove them (\`find / -samefile ${shellWord(path)}\` lists them).`,
     details: { path, names: nlink },
   })
 }

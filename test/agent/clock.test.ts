@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
+import { agentStatus } from '../../agent/agent-status.ts'
+import { noteCheck } from '../../agent/last-check.ts'
 import { BUILT_AT_MS } from '../../agent/moult-version.ts'
 import { loadState } from '../../agent/state.ts'
 import { formatDate } from '../../manifests/index.ts'
@@ -47,6 +49,23 @@ describe('time', { ...BOUNDED, concurrency: true }, () => {
     const rollout = { issued: formatDate(expiry), expires: formatDate(expiry + 30 * DAY_MS) }
     publish(host, { ...NEXT, manifest: { rollout } })
     assert.equal((await poll(at(expiry + DAY_MS))).kind, 'swapped')
+  })
+
+  test('case 25: of an expired manifest the status says which code, and since when', async (t) => {
+    const host = await startHost(t)
+    const rollout = { issued: formatDate(NOW - 2 * DAY_MS), expires: formatDate(NOW - 1000) }
+    publish(host, { ...NEXT, manifest: { rollout } })
+    const { home, poll, settings } = await makeMachine(t, host)
+    for (const time of [NOW, NOW + HOUR_MS, NOW + DAY_MS]) {
+      noteCheck(home, { kind: 'failed', error: await failureOf(() => poll(at(time))) }, time)
+    }
+    const { lastCheck, sequence } = agentStatus(settings)
+    assert.deepEqual([lastCheck?.code, sequence], ['ERR_TRUST_EXPIRED', 0])
+    assert.deepEqual([lastCheck?.since, lastCheck?.at], [formatDate(NOW), formatDate(NOW + DAY_MS)])
+    assert.equal(whatRuns(home).answers, '1.0.0')
+    publish(host, NEXT)
+    noteCheck(home, await poll(), NOW + DAY_MS)
+    assert.equal(agentStatus(settings).lastCheck?.outcome, 'swapped')
   })
 
   test('case 27: a manifest that expires during a download is finished with', async (t) => {

@@ -171,6 +171,8 @@ describe('the download of an artifact', { ...BOUNDED, concurrency: true }, () =>
       if (code === undefined) assert.equal((await poll()).kind, 'swapped')
       else assert.equal((await failureOf(() => poll())).code, code)
       assert.deepEqual(fs.readdirSync(home.staging), [])
+      const isContinued = host.requests.some((request) => request.includes('bytes='))
+      assert.equal(isContinued, name === 'what is missing only')
     })
   }
 

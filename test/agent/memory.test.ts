@@ -17,25 +17,35 @@ const confirm = (home: Home, version: string): void => {
 }
 
 describe('the memory of an agent', { ...BOUNDED, concurrency: true }, () => {
-  test('case 30: with both copies of the state gone the floors are gone, and an older version is still refused', async (t) => {
+  test('case 30: with both copies of the state gone, what was installed by a rollout is the floor', async (t) => {
     const host = await startHost(t)
     publish(host, NEXT)
     const { home, poll, settings } = await makeMachine(t, host)
     await poll()
     confirm(home, '1.0.1')
-    publish(host, { version: '1.0.0', sequence: 10 })
+    publish(host, { version: '1.0.0', sequence: 12 })
+    await poll()
+    for (const path of [home.state, home.stateBackup]) fs.rmSync(path)
+    publish(host, { version: '1.0.2', sequence: 10 })
     assert.equal((await failureOf(() => poll())).code, 'ERR_TRUST_REPLAY')
-    fs.rmSync(home.state)
-    fs.rmSync(home.stateBackup)
-    const result = await poll()
-    assert.ok(result.kind === 'checked')
-    assert.deepEqual(
-      [result.decision.kind, 'reason' in result.decision && result.decision.reason],
-      ['refuse', 'downgrade'],
-    )
     assert.equal(whatRuns(home).answers, '1.0.1')
-    assert.equal(loadState(home, settings.root, assert.fail).floors['stable']?.sequence, 10)
-    publish(host, { version: '1.0.2', sequence: 12 })
+    publish(host, { version: '1.0.2', sequence: 11 })
+    assert.equal((await poll()).kind, 'swapped')
+    assert.equal(loadState(home, settings.root, assert.fail).floors['stable']?.sequence, 11)
+  })
+
+  test('case 30: where no rollout installed anything there is no floor then, and an older version is still refused', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.0', sequence: 10 })
+    const { home, poll } = await makeMachine(t, host)
+    await poll()
+    for (const path of [home.state, home.stateBackup]) fs.rmSync(path)
+    publish(host, { version: '0.9.0', sequence: 9 })
+    const result = await poll()
+    assert.ok(result.kind === 'checked' && result.decision.kind === 'refuse')
+    assert.equal(result.decision.reason, 'downgrade')
+    assert.equal(whatRuns(home).answers, '1.0.0')
+    publish(host, { version: '1.0.1', sequence: 10 })
     assert.equal((await poll()).kind, 'swapped')
   })
 

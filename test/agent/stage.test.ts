@@ -62,7 +62,7 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
       size: artifact.length,
       entry: 'bin/agent',
       rollbackFloor: '1.0.1',
-      rollout: { channel: 'stable', sequence: 20 },
+      rollout: { channel: 'stable', sequence: 20, root: 1 },
     })
   })
 
@@ -102,7 +102,13 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
     const artifact = join(home.staging, 'whole.partial')
     fs.writeFileSync(artifact, good)
     const release = { name: 'heartbeat-agent', version: '1.0.1' } as Release
-    const options = { preflight: [], signal: AbortSignal.abort() }
+    // Aborted at the last moment: everything is built, and only the name is missing.
+    const isBuilt = (): boolean => fs.existsSync(join(home.staging, '1.0.1.staged/.receipt'))
+    const signal = Object.create(AbortSignal.prototype, {
+      aborted: { get: isBuilt },
+      throwIfAborted: { value: () => isBuilt() && AbortSignal.abort().throwIfAborted() },
+    }) as AbortSignal
+    const options = { preflight: [], signal }
     await assert.rejects(stageVersion(home, release, binary, artifact, options), { name: 'AbortError' })
     assert.deepEqual(fs.readdirSync(home.versions), ['1.0.0'])
   })

@@ -17,7 +17,8 @@ else new Updater({ version }).start()
 `
 
 /** Uses each entry of the package, and types that come from it. */
-const CONSUMER = `import * as all from 'moult'
+const CONSUMER = `/// <reference types="moult/globals" />
+import * as all from 'moult'
 import { type AgentEvent, eventText, Updater, type UpdaterOptions } from 'moult/agent'
 import { ERROR_CODES, type Manifest, MoultError } from 'moult/manifests'
 import { release, type ReleaseResult } from 'moult/release'
@@ -25,6 +26,7 @@ import { release, type ReleaseResult } from 'moult/release'
 const options: UpdaterOptions = { version: '1.0.0', onEvent: (event: AgentEvent) => console.log(eventText(event)) }
 export const updater: Updater = new Updater(options)
 export const publish = (): Promise<ReleaseResult> => release({ version: '1.0.0' })
+export const own = (): string => __MOULT_VERSION__
 export const versionOf = (manifest: Manifest): string => manifest.release.version
 export const status: number = new MoultError('ERR_LOCK_HELD', 'held').exitCode
 // @ts-expect-error The version is required: types are not \`any\`.
@@ -85,7 +87,7 @@ describe('the packed npm package', { timeout: 180_000 }, () => {
     }
     const strange = names.filter(
       (name) =>
-        !/^(?:dist|docs|schemas)\/|^scripts\/[\w-]+\.sh$|^(?:README|SPEC|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/.test(
+        !/^(?:dist|docs|schemas)\/|^scripts\/[\w-]+\.sh$|^(?:README|SPEC|CHANGELOG|SECURITY)\.md$|^LICENSE$|^globals\.d\.ts$|^package\.json$/.test(
           name,
         ) || /(?<!\.d)\.ts$|\.test\.|\.tsbuildinfo$|\.key$|^keys\/|(?:^|\/)(?:test|updates|node_modules)\//.test(name),
     )

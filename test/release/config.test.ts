@@ -73,6 +73,62 @@ for (const [name, members, message] of FAULTS) {
   })
 }
 
+for (const [given, meant] of [
+  ['linux-x64', 'linux-amd64'],
+  ['linux-x86_64', 'linux-amd64'],
+  ['darwin-aarch64', 'darwin-arm64'],
+  ['macos-arm64', 'darwin-arm64'],
+  ['win32-x64', 'windows-amd64'],
+  ['Linux-amd64', 'linux-amd64'],
+  ['linux-armv7l', 'linux-arm'],
+] as const) {
+  test(`refused: the platform ${given}, which is ${meant} here`, async (t) => {
+    const error = await errorOf(t, { ...VALID, platforms: ['windows-arm64', given] })
+    assert.match(error.message, /^platforms\[1\]: expected a platform in Go's names, got /)
+    assert.equal(error.hint, `Did you mean "${meant}"?`)
+  })
+}
+
+test('refused: a platform twice', async (t) => {
+  const error = await errorOf(t, { ...VALID, platforms: ['linux-amd64', 'plan9-386', 'linux-amd64'] })
+  assert.match(error.message, /^platforms\[2\]: expected each platform once, got "linux-amd64"/)
+})
+
+for (const [command, found] of [
+  ['make && cp a {out}', '&&'],
+  ['make || true', '||'],
+  ['cat a | tee {out}', '|'],
+  ['make; make install', ';'],
+  ['cat a > {out}', '>'],
+  ['sort < a', '<'],
+  ['echo `date`', '`'],
+  ['echo $(date)', '$('],
+  ['go build -o $MOULT_OUT', '$MOULT_OUT'],
+  ['go build -o ${MOULT_OUT}', '${'],
+  ['go build -ldflags "-X main.v={version}" -o {out}', '"'],
+] as const) {
+  test(`refused without a shell: ${command}`, async (t) => {
+    const error = await errorOf(t, { ...VALID, build: { type: 'command', command } })
+    assert.equal(error.code, 'ERR_CONFIG_INVALID')
+    assert.ok(error.message.startsWith('build.command: ') && error.message.endsWith(`got ${found}`), error.message)
+    assert.match(error.hint ?? '', /"shell": true.* array/)
+  })
+}
+
+test('a shell, an array and a plain command take what they can', async (t) => {
+  const file = join(await temporaryFolder(t), 'c.json')
+  for (const build of [
+    { command: 'make -o {out} > log && echo $HOME', shell: true },
+    { command: ['sh', '-c', 'make && echo "$HOME"'] },
+    { command: 'go build -o {out} -tags=a,b ./cmd/agent@v1 50%' },
+  ]) {
+    await writeFile(file, JSON.stringify({ ...VALID, build: { type: 'command', ...build } }))
+    await readConfig(file)
+  }
+  const error = await errorOf(t, { ...VALID, build: { type: 'command', command: ['make'], shell: true } })
+  assert.match(error.message, /^build\.command: expected a string because shell is true/)
+})
+
 for (const [name, text, place] of [
   ['a comma too many', '{\n  "name": "probe",\n}', '3:1'],
   ['a comment', '{\n  // hello\n}', '2:3'],

@@ -18,6 +18,7 @@ test('a release is published in the layout of the format and verifies', async (t
   const result = await release('1.0.0', { changelog: 'First\r\nrelease\n' })
   assert.equal(result.kind, 'published')
   assert.deepEqual(Object.keys(await snapshot(updates)), [
+    '.attempted.json',
     'bin/1.0.0/probe-darwin-arm64',
     'bin/1.0.0/probe-linux-amd64',
     'bin/1.0.0/probe-linux-amd64.br',
@@ -249,6 +250,8 @@ test('options that make no sense are usage errors', async (t) => {
     { channel: 'Beta' },
     { channel: 'trust' },
     { minVersion: 'latest' },
+    { minVersion: '1.0.1' },
+    { rollbackFloor: '2.0.0' },
     { baseUrl: 'updates.example.com' },
     { changelog: 'x'.repeat(17_000) },
   ]) {

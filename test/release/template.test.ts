@@ -25,9 +25,26 @@ test('an unknown placeholder of a path is an error that names the nearest', () =
   )
 })
 
+test('what is nearly a placeholder of a command is an error that names it', () => {
+  for (const [word, near] of [
+    ['-o={oot}', 'out'],
+    ['{OS}', 'os'],
+    ['{platfrom}', 'platform'],
+    ['{versions}', 'version'],
+  ] as const) {
+    assert.throws(
+      () => fillWord(word, { ...values, out: 'x' }),
+      (error: Error & { hint?: string }) => {
+        assert.equal(error.hint, `Did you mean {${near}}?`)
+        return failsWith('ERR_CONFIG_INVALID', /no such placeholder/)(error)
+      },
+    )
+  }
+})
+
 test('braces in a command that are no placeholder stay', () => {
   assert.equal(
-    fillWord('{print $1} {os} {toString} {constructor}', values),
-    '{print $1} windows {toString} {constructor}',
+    fillWord('{print $1} {print} {x} {} {os} ${os} ${oss} {{.OS}} {toString} {constructor}', values),
+    '{print $1} {print} {x} {} windows ${os} ${oss} {{.OS}} {toString} {constructor}',
   )
 })

@@ -55,8 +55,8 @@ test('without an output the command writes to a private place that {out} names',
   assert.match(await readFile(first?.path ?? '', 'utf8'), /# linux-amd64/)
 })
 
-test('a string is split into words without a shell', async (t) => {
-  const error = await failureOf(build(t, { type: 'command', command: 'ls no-such-$HOME;true' }))
+test('an array is run without a shell', async (t) => {
+  const error = await failureOf(build(t, { type: 'command', command: ['ls', 'no-such-$HOME;true'] }))
   assert.match(String(error.details['output']), /no-such-\$HOME;true/)
 })
 
