@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs'
 
 import { healthCheckOf } from './health.ts'
+import { noteCheck } from './last-check.ts'
 import { installedRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
 import { settle } from './settle.ts'
@@ -23,10 +24,21 @@ export async function checkOnce(settings: Settings, options: UpdateOptions, deps
   return withLock(settings.home, async () => {
     const record = settle(settings, deps)
     const isOnTrial = record.trial !== undefined
-    const result = await update(settings, { apply: options.apply && !isOnTrial }, deps)
+    const result = await noted(settings, deps, () => update(settings, { apply: options.apply && !isOnTrial }, deps))
     if (options.apply && isOnTrial) await judgeTrial(settings, record.version, deps)
     return result
   })
+}
+
+async function noted(settings: Settings, deps: UpdateDeps, check: () => Promise<UpdateResult>): Promise<UpdateResult> {
+  try {
+    const result = await check()
+    noteCheck(settings.home, result, deps.clock())
+    return result
+  } catch (error) {
+    noteCheck(settings.home, { kind: 'failed', error }, deps.clock())
+    throw error
+  }
 }
 
 async function judgeTrial(settings: Settings, version: string, deps: UpdateDeps): Promise<void> {

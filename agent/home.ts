@@ -7,6 +7,7 @@
 //   agent.json root.json configuration, and the pinned root document
 //   state.json           what the updater believes: newest root, sequence floor, quarantine (and state.json.bak)
 //   manifest.json        the last manifest that verified, for conditional polls
+//   status.json          how the last check ended, for people
 //   staging/             downloads and half-made versions; emptied at every start
 //   lock                 held while an updater works
 

@@ -1,5 +1,5 @@
-// `<home>/status.json`: how the last check ended, for `moult agent status`. Only told, never acted on, so nothing here may
-// fail, and a power cut may take it. At most polls only the time of the file changes: it is the time of the check.
+// `<home>/status.json`: how the last check ended, for `moult agent status`. Only told, never acted on, so nothing here
+// may fail, and a power cut may take it. At most polls only the time of the file changes: it is the time of the check.
 
 import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 

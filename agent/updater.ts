@@ -7,6 +7,7 @@ import { isMoultError } from '../manifests/index.ts'
 import { EventSink } from './event-sink.ts'
 import { healthCheckOf } from './health.ts'
 import { type Home, homeAt } from './home.ts'
+import { noteCheck } from './last-check.ts'
 import { type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
 import { retryAfterOf } from './poll.ts'
@@ -139,6 +140,7 @@ export class Updater {
       if (this.#stop.signal.aborted) return
       const result = await this.#check(settings)
       if (this.#stop.signal.aborted) return
+      noteCheck(settings.home, result, (this.#options.clock ?? Date.now)())
       if (result.kind === 'swapped') return this.#restart()
       delayMs = nextPollDelayMs(
         intervalMs,

@@ -45,6 +45,7 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
   const around = surroundingsOf(deps)
   const dir = resolve(options.dir ?? '.')
   const config = await initialConfig(dir, options)
+  const agent = agentOf(config)
   const seed = new Uint8Array(randomBytes(SEED_BYTES))
   const signer = signerOfSeed(seed)
   const root = await makeRoot(config.name, signer, around.now())
@@ -75,8 +76,7 @@ export async function initProject(options: InitOptions = {}, deps: ReleaseDeps =
     })
   }
   const { name, build } = config
-  const agent = agentOf(config)
-  const isMissing = agent !== undefined && !(await exists(join(dir, agent)))
+  const isMissing = agent !== undefined && !(await exists(resolve(dir, agent)))
   return {
     name,
     dir,

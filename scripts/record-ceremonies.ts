@@ -11,12 +11,16 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { platformOf } from '../manifests/platform.ts'
 import { CHAPTERS, type Step } from './ceremony-chapters.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = join(ROOT, 'docs', 'ceremonies.md')
 const MAIN = join(ROOT, 'dist', 'cli', 'main.js')
 const DAY_MS = 86_400_000
+const HOST = platformOf(process.platform, process.arch)
+/** Width of the names of platforms in a listing. */
+const HOST_COLUMN = 16
 /** What today is in the transcripts. */
 const TODAY_MS = Date.UTC(2026, 10, 21, 2)
 
@@ -125,7 +129,11 @@ function idsIn(word: string): string {
 
 function normalised(text: string): string {
   const hash = (of: string): string => createHash('sha256').update(`moult docs ${of}`).digest('hex')
-  let result = text.replaceAll(join(scratch, 'project'), '/srv/tide-gauge').replaceAll(scratch, '/media')
+  let result = text
+    .replaceAll(join(scratch, 'project'), '/srv/tide-gauge')
+    .replaceAll(scratch, '/media')
+    // The project has the platform of the machine that records.
+    .replaceAll(HOST.padEnd(HOST_COLUMN), 'linux-amd64'.padEnd(HOST_COLUMN))
   for (const [id, label] of ids)
     result = result.replaceAll(id, hash(label)).replaceAll(id.slice(0, 12), hash(label).slice(0, 12))
   const known = new Set([...ids.values()].map(hash))

@@ -64,7 +64,8 @@ async function install(args: readonly string[], options: Options, signal: AbortS
   )
   const { name, home } = result
   const supervisor = options.supervised === true ? supervisorWords(options.unit, result, args) : undefined
-  for (const word of supervisor ?? []) if (isPassingPlace(word)) deps.emit(passingPlaceWarning(word))
+  // Node and Moult.
+  for (const path of supervisor?.slice(0, 2) ?? []) if (isPassingPlace(path)) deps.emit(passingPlaceWarning(path))
   const command = supervisor === undefined ? result.launcher : supervisor.join(' ')
   const unit = options.unit && serviceFile(options.unit, { name, home, user: options.user, args, supervisor })
   const written = unit === undefined ? undefined : writeUnit(unit, options.write)

@@ -4,7 +4,6 @@ import { describe, test } from 'node:test'
 
 import { pollManifest } from '../../agent/poll.ts'
 import { loadState } from '../../agent/state.ts'
-import {} from '../../manifests/index.ts'
 import { BOUNDED, failureOf, makeMachine, manifestOf, publish, startHost } from './field.ts'
 
 const OFFER = { version: '1.0.0', sequence: 10 }

@@ -7,7 +7,7 @@ import { startServer } from '../../local-server/index.ts'
 import { type JsonObject, ROLLOUT_UNSIGNED } from '../../manifests/index.ts'
 import { documentBytes } from '../../release/document-bytes.ts'
 import { signDocument } from '../../release/sign.ts'
-import { type Fixture, makeProject } from '../release/project-fixture.ts'
+import { type Fixture, makeProject, temporaryFolder } from '../release/project-fixture.ts'
 import { readKeyFile } from '../../release/signers/key-file.ts'
 import { runMoult } from './moult-process.ts'
 
@@ -141,4 +141,11 @@ test('a rollout that will expire soon is warned about, and is sound', async (t) 
   const { finding, warnings } = JSON.parse(stdout) as { finding: string; warnings: { what: string }[] }
   assert.deepEqual([code, finding, warnings.map(({ what }) => what)], [0, 'sound', ['rollout']])
   assert.match(stderr, /^warning: less than a quarter of its life is left: the rollout expires at/)
+})
+
+test('outside a project a place is checked with --root, and the hint says so', async (t) => {
+  const dir = await temporaryFolder(t)
+  const { code, stderr } = await runMoult(['verify', 'http://127.0.0.1:9'], dir)
+  assert.equal(code, 2)
+  assert.match(stderr, /^hint: Outside a project, name the root document .*--root <file>/m)
 })

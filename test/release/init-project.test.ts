@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { acceptRoots, assertSelfSigned, parseStrictJson, readRoot } from '../../manifests/index.ts'
+import { acceptRoots, assertSelfSigned, parseStrictJson, platformOf, readRoot } from '../../manifests/index.ts'
 import { initProject } from '../../release/index.ts'
 import { readConfig } from '../../release/read-config.ts'
 import { readKeyFile } from '../../release/signers/key-file.ts'
@@ -63,4 +63,44 @@ test('the name and the source of the version come from package.json', async (t) 
 test('a name that cannot be published is refused', async (t) => {
   const dir = await temporaryFolder(t)
   await assert.rejects(initProject({ dir, name: 'My Agent' }), failsWith('ERR_USAGE_INVALID', /^name: expected/))
+})
+
+test('what it wrote is listed, .gitignore only where it got the line', async (t) => {
+  const dir = await temporaryFolder(t)
+  const own = ['moult.config.json', 'keys/moult.key', 'trust/1.root.json']
+  assert.deepEqual((await initProject({ dir, name: 'probe' })).files, [...own, '.gitignore'])
+  const other = await temporaryFolder(t)
+  await writeTree(other, { '.gitignore': '/keys/\n' })
+  assert.deepEqual((await initProject({ dir: other, name: 'probe' })).files, own)
+})
+
+test('the platforms are written down: this machine for what is compiled or found, else four', async (t) => {
+  const own = [platformOf(process.platform, process.arch)]
+  const four = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 'windows-amd64']
+  const expected = { command: own, files: own, script: four, node: four, directory: four }
+  for (const [type, platforms] of Object.entries(expected)) {
+    const dir = await temporaryFolder(t)
+    await initProject({ dir, name: 'probe', type: type as keyof typeof expected })
+    assert.deepEqual((await readConfig(join(dir, 'moult.config.json'))).config.platforms, platforms, type)
+  }
+})
+
+test('an agent that is not there yet is named', async (t) => {
+  const missingOf = async (options: object, files: Record<string, string> = {}): Promise<string | undefined> => {
+    const dir = await temporaryFolder(t)
+    await writeTree(dir, files)
+    return (await initProject({ dir, name: 'probe', ...options })).missing
+  }
+  assert.equal(await missingOf({ agent: 'agent.ts' }), 'agent.ts')
+  assert.equal(await missingOf({ agent: 'agent.ts' }, { 'agent.ts': '' }), undefined)
+  const own = platformOf(process.platform, process.arch)
+  assert.equal(await missingOf({ agent: 'bin/{platform}' }), `bin/${own}`)
+  assert.equal(await missingOf({ agent: 'bin/{platform}' }, { [`bin/${own}`]: '' }), undefined)
+  assert.equal(await missingOf({ type: 'command' }), undefined)
+})
+
+test('a path that cannot be filled is found before anything is written', async (t) => {
+  const dir = await temporaryFolder(t)
+  await assert.rejects(initProject({ dir, name: 'probe', agent: '{platfrom}' }), failsWith('ERR_CONFIG_INVALID'))
+  assert.deepEqual(await readdir(dir), [])
 })
