@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { readSmallFile, replaceFile } from '../../agent/durable-file.ts'
+import { readIfPossible, readSmallFile, replaceFile } from '../../agent/durable-file.ts'
 import { failureOf, makeDir, mountTmpfs } from './field.ts'
 
 describe('a durable file', () => {
@@ -79,13 +79,14 @@ describe('a durable file', () => {
     )
   })
 
-  test('is unreadable, and no error, when it is absent, a directory or too large', (t) => {
+  test('reads as nothing only when it is absent; too large as empty, and what cannot be read is an error', (t) => {
     const dir = makeDir(t)
-    assert.equal(readSmallFile(join(dir, 'absent')), undefined)
-    assert.equal(readSmallFile(dir), undefined)
     fs.writeFileSync(join(dir, 'file'), 'four')
-    assert.equal(readSmallFile(join(dir, 'file'), 3), undefined)
-    assert.equal(readSmallFile(join(dir, 'file', 'below')), undefined)
     assert.equal(readSmallFile(join(dir, 'file'), 4)?.toString(), 'four')
+    assert.equal(readSmallFile(join(dir, 'file'), 3)?.length, 0)
+    assert.equal(readSmallFile(join(dir, 'absent')), undefined)
+    assert.equal(readSmallFile(join(dir, 'file', 'below')), undefined)
+    assert.throws(() => readSmallFile(dir), { code: 'ERR_STAGE_IO' })
+    assert.equal(readIfPossible(dir), undefined)
   })
 })
