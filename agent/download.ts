@@ -9,36 +9,13 @@ import { createBrotliDecompress } from 'node:zlib'
 
 import { type Binary, isMoultError, MoultError } from '../manifests/index.ts'
 import { assertContent, writeAll } from './artifact-file.ts'
-import type { AgentEvent } from './events.ts'
+import type { DownloadOptions, Source } from './download-options.ts'
 import { fetchFile, isHostBusy } from './fetch-file.ts'
 import { discard, toFileError, withFileErrors } from './file-error.ts'
 import { freeBytes, type Home } from './home.ts'
 
 /** Left free on the disk beyond what the update itself needs. */
 const DISK_RESERVE_BYTES = 16 * 1024 * 1024
-
-export interface DownloadOptions {
-  readonly base: URL
-  readonly userAgent: string
-  readonly secretHeaders?: Readonly<Record<string, string>> | undefined
-  readonly timeoutMs: number
-  readonly retries: number
-  readonly stallMs?: number | undefined
-  /** Bytes a second; no limit when absent. */
-  readonly rateLimit?: number | undefined
-  /** Largest artifact that is taken, in bytes. */
-  readonly maxBytes: number
-  readonly signal?: AbortSignal | undefined
-  readonly emit: (event: AgentEvent) => void
-}
-
-/** One way to get an artifact. */
-export interface Source {
-  readonly url: string
-  readonly size: number
-  readonly sha256: string
-  readonly encoding?: 'br'
-}
 
 /** The ways that this agent can use, smallest first. */
 export function usableSources(binary: Binary): Source[] {

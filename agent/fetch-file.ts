@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isMoultError, MoultError } from '../manifests/index.ts'
 import { assertContent, writeAll } from './artifact-file.ts'
-import type { DownloadOptions, Source } from './download.ts'
+import type { DownloadOptions, Source } from './download-options.ts'
 import { discard, isErrno, toFileError } from './file-error.ts'
 import { discardBody, header, httpGet, type HttpResponse, toNetworkError } from './http.ts'
 import { retryAfterOf, statusError } from './poll.ts'

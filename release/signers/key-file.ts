@@ -17,6 +17,7 @@ import {
 import { shellWord } from '../shell-word.ts'
 import { openSeed, readSealedSeed, type SealedSeed, sealSeed } from './key-encryption.ts'
 import { type Signer, signerOfSeed } from './signer.ts'
+import { parseMembers } from './parse-members.ts'
 
 export const KEY_FORMAT = 'moult-key/1'
 const KEY_FILE_MAX_BYTES = 4096
@@ -74,15 +75,9 @@ export async function unlockSeed(stored: StoredKey, path: string, passphrase?: A
 
 /** Undefined when it is no key file. */
 export function parseKeyFile(text: string): StoredKey | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // The parser's message would quote the file.
-    return undefined
-  }
-  if (typeof value !== 'object' || value === null) return undefined
-  const { format, type, seed: seedText, public: publicText, encrypted, ...others } = value as Record<string, unknown>
+  const members = parseMembers(text)
+  if (members === undefined) return undefined
+  const { format, type, seed: seedText, public: publicText, encrypted, ...others } = members
   if (format !== KEY_FORMAT || type !== 'ed25519' || Object.keys(others).length > 0) return undefined
   const publicKey = typeof publicText === 'string' ? decodeBase64(publicText, PUBLIC_KEY_BYTES) : undefined
   if (encrypted === undefined) return plainKey(seedText, publicText, publicKey)

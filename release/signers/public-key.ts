@@ -13,6 +13,7 @@ import {
   publicKeyOfSeed,
 } from '../../manifests/index.ts'
 import { assertPrivate, parseKeyFile, readKeyText } from './key-file.ts'
+import { parseMembers } from './parse-members.ts'
 
 export const PUBLIC_KEY_FORMAT = 'moult-public-key/1'
 
@@ -62,14 +63,9 @@ export async function readPublicKey(source: string): Promise<Uint8Array> {
  * @throws MoultError ERR_TRUST_KEY for a weak key
  */
 export function parsePublicKey(text: string): Uint8Array | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (typeof value !== 'object' || value === null) return undefined
-  const { format, type, public: encoded, id, ...others } = value as Record<string, unknown>
+  const members = parseMembers(text)
+  if (members === undefined) return undefined
+  const { format, type, public: encoded, id, ...others } = members
   if (format !== PUBLIC_KEY_FORMAT || type !== 'ed25519' || Object.keys(others).length > 0) return undefined
   if (typeof encoded !== 'string' || typeof id !== 'string' || !HEX_SHA256.test(id)) return undefined
   const key = decodePublicKey(encoded)

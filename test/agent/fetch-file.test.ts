@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import type { DownloadOptions, Source } from '../../agent/download.ts'
+import type { DownloadOptions, Source } from '../../agent/download-options.ts'
 import type { AgentEvent } from '../../agent/events.ts'
 import { fetchFile } from '../../agent/fetch-file.ts'
 import { sha256 } from '../../manifests/index.ts'

@@ -20,6 +20,7 @@ import { loadState } from '../../agent/state.ts'
 import { readPinnedRoot } from '../../agent/settings.ts'
 import { formatDate, platformOf, sha256 } from '../../manifests/index.ts'
 import { bundleScript } from '../../release/build/bundle-script.ts'
+import { randomFrom } from '../agent/field.ts'
 import { makeManifest, makeRoot } from '../fixtures/signed-manifest.ts'
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 200)
@@ -29,17 +30,6 @@ const PLACEHOLDER = '0.0.0-kill.placeholder'
 const EVENTS = ['running', 'checked', 'update-found', 'staged', 'swapped', 'trial', 'confirmed'] as const
 const AFTER_EVENT_MAX_MS = 60
 const AFTER_START_MAX_MS = 900
-
-/** A generator of numbers in [0, 1) that a seed repeats (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** A host that offers one version at a time. */
 class Host {
