@@ -2,55 +2,93 @@
 
 import { statSync } from 'node:fs'
 
+import { noteAvailable } from './available.ts'
 import { healthCheckOf } from './health.ts'
-import { noteCheck } from './last-check.ts'
-import { installedRecord } from './launch-record.ts'
+import { runPostUpdate } from './hooks.ts'
+import { type Journal, withJournal } from './journal.ts'
+import { installedRecord, type LaunchRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
+import { restartProgram } from './restart-methods.ts'
 import { settle } from './settle.ts'
 import type { Settings } from './settings.ts'
+import { noteClocks, ranSince, readMonotonic } from './trial-clock.ts'
 import { update, type UpdateDeps, type UpdateOptions, type UpdateResult } from './update.ts'
+import { updateRole } from './update-role.ts'
 import { confirmVersion, rollBackVersion } from './verdict.ts'
+
+/** `isRestarted`: present when another version has to run now; whether its start was seen to. */
+export type OnceResult = UpdateResult & { readonly isRestarted?: boolean }
 
 /**
  * Settles the last trial, polls once, and with `apply` installs what the decision allows.
  *
  * A program that knows nothing of updates is confirmed here: when it is on trial, has run for the whole probation since
  * its last start, passes the health checks of the settings, and this poll has shown that updating still works. One that
- * is still unhealthy at the deadline is rolled back.
+ * is still unhealthy at the deadline is rolled back. Whatever has to be started after that, is started by the restart
+ * method of the settings, if it is one for programs from outside.
  *
  * @throws MoultError
  */
-export async function checkOnce(settings: Settings, options: UpdateOptions, deps: UpdateDeps): Promise<UpdateResult> {
-  return withLock(settings.home, async () => {
-    const record = settle(settings, deps)
+export async function checkOnce(settings: Settings, options: UpdateOptions, own: UpdateDeps): Promise<OnceResult> {
+  const { journal, deps } = withJournal(settings, own)
+  const role = updateRole(settings)
+  if (role.warning !== undefined) deps.emit({ kind: 'warning', message: role.warning })
+  const { result, isReplaced } = await withLock(settings.home, async () => {
+    const record = await settle(settings, deps)
     const isOnTrial = record.trial !== undefined
-    const result = await noted(settings, deps, () => update(settings, { apply: options.apply && !isOnTrial }, deps))
-    if (options.apply && isOnTrial) await judgeTrial(settings, record.version, deps)
-    return result
+    if (options.apply && (await failsToFinish(settings, record, deps))) {
+      const found = await noted(journal, () => update(settings, { apply: false }, deps))
+      return { result: found, isReplaced: true }
+    }
+    const ranMs = options.apply ? timeOnTrialMs(settings, deps) : undefined
+    const apply = options.apply && !isOnTrial && role.kind === 'install'
+    const found = await noted(journal, () => update(settings, { apply }, deps))
+    noteAvailable(settings, found, record.version, deps)
+    const isGivenUp = isOnTrial && (await judgeTrial(settings, record.version, ranMs, deps))
+    return { result: found, isReplaced: isGivenUp || (found.kind === 'swapped' && found.previous !== undefined) }
   })
+  if (!isReplaced) return result
+  const warn = (message: string): void => deps.emit({ kind: 'warning', message })
+  return { ...result, isRestarted: await restartProgram(settings.restart, { name: settings.root.name, warn }) }
 }
 
-async function noted(settings: Settings, deps: UpdateDeps, check: () => Promise<UpdateResult>): Promise<UpdateResult> {
+/** Runs the release's own last step once the version was started. @returns whether that failed, and it was rolled back */
+async function failsToFinish(settings: Settings, record: LaunchRecord, deps: UpdateDeps): Promise<boolean> {
+  if (record.trial === undefined || record.trial.started === 0) return false
+  if (await runPostUpdate(settings, record, deps)) return false
+  if (rollBackVersion(settings.home, record.version, 'post-hook') === undefined) return false
+  await settle(settings, deps)
+  return true
+}
+
+async function noted(journal: Journal, check: () => Promise<UpdateResult>): Promise<UpdateResult> {
   try {
     const result = await check()
-    noteCheck(settings.home, result, deps.clock())
+    journal.check(result)
     return result
   } catch (error) {
-    noteCheck(settings.home, { kind: 'failed', error }, deps.clock())
+    journal.check({ kind: 'failed', error })
     throw error
   }
 }
 
-async function judgeTrial(settings: Settings, version: string, deps: UpdateDeps): Promise<void> {
-  const ranMs = timeOnTrialMs(settings, deps.clock())
-  if (ranMs === undefined || ranMs < settings.probationMs) return
+/** @returns whether the version was given up, and another has to be started */
+async function judgeTrial(
+  settings: Settings,
+  version: string,
+  ranMs: number | undefined,
+  deps: UpdateDeps,
+): Promise<boolean> {
+  if (ranMs === undefined || ranMs < settings.probationMs) return false
   if (await isHealthy(settings, deps)) {
     if (confirmVersion(settings, version)) deps.emit({ kind: 'confirmed', version })
-    return
+    return false
   }
   // It neither crashes nor recovers: nobody else would ever end this trial, and no update comes while it lasts.
-  if (ranMs < settings.probationDeadlineMs) return
-  if (rollBackVersion(settings.home, version, 'health') !== undefined) settle(settings, deps)
+  if (ranMs < settings.probationDeadlineMs) return false
+  if (rollBackVersion(settings.home, version, 'health') === undefined) return false
+  await settle(settings, deps)
+  return true
 }
 
 async function isHealthy({ health }: Settings, { signal }: UpdateDeps): Promise<boolean> {
@@ -58,9 +96,14 @@ async function isHealthy({ health }: Settings, { signal }: UpdateDeps): Promise<
   return check === undefined || check(signal ?? new AbortController().signal)
 }
 
-/** Every start of a version on trial replaces the launch record, so its age is the time that the program has run. */
-function timeOnTrialMs({ home }: Settings, now: number): number | undefined {
+/**
+ * Every start of a version on trial replaces the launch record, so its age is the time that the program has run. Asked at
+ * each check that may change something, as the clocks have to be compared before a trial begins.
+ */
+function timeOnTrialMs({ home }: Settings, { clock, monotonic = readMonotonic }: UpdateDeps): number | undefined {
+  const now = monotonic()
+  const note = noteClocks(home, clock(), now)
   const started = installedRecord(home)?.trial?.started ?? 0
   const startedMs = statSync(home.current, { throwIfNoEntry: false })?.mtimeMs
-  return started > 0 && startedMs !== undefined ? now - startedMs : undefined
+  return started > 0 && startedMs !== undefined ? ranSince(startedMs, note, now) : undefined
 }

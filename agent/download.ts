@@ -1,14 +1,15 @@
 // From a verified manifest to bytes on disk that match it. The smallest download that this agent can use comes first; a
 // bad one falls back to the next. Until the last hash is checked a file is called what it is: unverified.
 
-import { constants, lstatSync } from 'node:fs'
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
+import { createReadStream, lstatSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { createBrotliDecompress } from 'node:zlib'
 
 import { type Binary, isMoultError, MoultError } from '../manifests/index.ts'
-import { assertContent, writeAll } from './artifact-file.ts'
+import { assertContent } from './artifact-file.ts'
+import type { Disk, DiskFile } from './disk.ts'
 import type { DownloadOptions, Source } from './download-options.ts'
 import { fetchFile, isHostBusy } from './fetch-file.ts'
 import { discard, toFileError, withFileErrors } from './file-error.ts'
@@ -49,7 +50,7 @@ export async function downloadArtifact(home: Home, binary: Binary, options: Down
       failure = error
       // Only bytes that turned out wrong make the next source worth a try: the network, the disk or a stop will not.
       if (!isMoultError(error) || !isAboutSource(error)) break
-      await discard(join(home.staging, partialName(source)))
+      await discard(home.disk, join(home.staging, partialName(source)))
       options.emit({ kind: 'download-failed', source: source.encoding ?? 'whole', error })
     }
   }
@@ -66,7 +67,7 @@ async function removeOtherPartials(home: Home, sources: readonly Source[]): Prom
   const own = new Set(sources.map(partialName))
   try {
     for (const name of await readdir(home.staging)) {
-      if (!own.has(name)) await rm(join(home.staging, name), { recursive: true, force: true })
+      if (!own.has(name)) await home.disk.removeTree(join(home.staging, name))
     }
   } catch (error) {
     throw toFileError(error, home.staging)
@@ -82,7 +83,7 @@ async function makeRoom(home: Home, binary: Binary, sources: readonly Source[]):
   const needed = (): number =>
     Math.max(...sources.map((source) => peakBytes(binary, source) - partialBytes(home, source)))
   if (freeBytes(home) < needed() + DISK_RESERVE_BYTES) {
-    for (const source of sources) await discard(join(home.staging, partialName(source)))
+    for (const source of sources) await discard(home.disk, join(home.staging, partialName(source)))
   }
   assertSpace(home, needed())
 }
@@ -109,28 +110,27 @@ function assertSpace(home: Home, bytes: number): void {
 }
 
 async function takeSource(home: Home, binary: Binary, source: Source, options: DownloadOptions): Promise<string> {
-  const fetched = await fetchFile(join(home.staging, partialName(source)), source, options)
+  const fetched = await fetchFile(home.disk, join(home.staging, partialName(source)), source, options)
   if (source.encoding === undefined) return fetched
   const unpacked = join(home.staging, `${binary.sha256}.unverified`)
   try {
-    await decompress(fetched, unpacked, binary, options.signal)
+    await decompress(home.disk, fetched, unpacked, binary, options.signal)
   } catch (error) {
-    await discard(unpacked)
+    await discard(home.disk, unpacked)
     // What was only interrupted is whole, and the next attempt begins with it.
-    if (options.signal?.aborted !== true) await discard(fetched)
+    if (options.signal?.aborted !== true) await discard(home.disk, fetched)
     throw toFileError(error, unpacked)
   }
-  await discard(fetched)
+  await discard(home.disk, fetched)
   return unpacked
 }
 
-async function decompress(from: string, to: string, binary: Binary, signal?: AbortSignal): Promise<void> {
-  await rm(to, { force: true })
-  const output = await open(to, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+async function decompress(disk: Disk, from: string, to: string, binary: Binary, signal?: AbortSignal): Promise<void> {
+  await disk.removeTree(to)
+  const output = await disk.create(to, 0o600)
   try {
-    const input = await open(from, 'r')
     // Not pipe(): an error of the disk would end the process, and an end before that of the input would never come.
-    const unpacked = pipeline(input.createReadStream(), createBrotliDecompress(), () => undefined)
+    const unpacked = pipeline(createReadStream(from), createBrotliDecompress(), () => undefined)
     try {
       await writeBounded(output, unpacked, binary.size, signal)
     } catch (cause) {
@@ -139,7 +139,6 @@ async function decompress(from: string, to: string, binary: Binary, signal?: Abo
       throw new MoultError('ERR_BYTES_ENCODING', 'the compressed download does not unpack', { cause })
     } finally {
       unpacked.destroy()
-      await input.close()
     }
     await assertContent(output, binary, signal)
   } finally {
@@ -148,7 +147,7 @@ async function decompress(from: string, to: string, binary: Binary, signal?: Abo
 }
 
 async function writeBounded(
-  output: FileHandle,
+  output: DiskFile,
   chunks: AsyncIterable<Buffer>,
   size: number,
   signal?: AbortSignal,
@@ -158,6 +157,6 @@ async function writeBounded(
     signal?.throwIfAborted()
     written += chunk.length
     if (written > size) throw new MoultError('ERR_BYTES_SIZE', `more than ${size} bytes: the unpacked artifact`)
-    await writeAll(output, chunk, written - chunk.length)
+    await output.write(chunk, written - chunk.length)
   }
 }

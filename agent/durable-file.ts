@@ -1,9 +1,10 @@
 // Small files that survive a power cut. Synchronous on purpose: between two of these calls nothing else of this process
 // can run, and a file is at most some kilobytes.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+import type { Disk } from './disk.ts'
 import { isErrno, withFileErrors } from './file-error.ts'
 
 /**
@@ -13,40 +14,27 @@ import { isErrno, withFileErrors } from './file-error.ts'
  * @throws MoultError ERR_STAGE_*; the old file is then still there, unless only its directory could not be flushed: then
  * the new one is, and may not survive a power cut
  */
-export function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+export function replaceFile(disk: Disk, path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new`
   withFileErrors(path, () => {
     try {
-      rmSync(temporary, { force: true })
-      const file = openSync(temporary, 'wx', mode)
-      try {
-        writeWhole(file, Buffer.from(content))
-        fsyncSync(file)
-      } finally {
-        closeSync(file)
-      }
-      renameSync(temporary, path)
+      disk.remove(temporary)
+      disk.writeFile(temporary, Buffer.from(content), mode)
+      disk.rename(temporary, path)
     } catch (error) {
-      rmSync(temporary, { force: true })
+      removeRest(disk, temporary)
       throw error
     }
-    syncDirectory(dirname(path))
+    disk.syncDirectory(dirname(path))
   })
 }
 
-/** A full disk can take part of one write without an error: only the sum of the return values tells. */
-function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
-}
-
-/** Makes renames, creations and deletions in a directory durable. Windows cannot open one, and has no need to. */
-export function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return
-  const directory = openSync(path, 'r')
+/** Cleaning MUST NOT hide the error that made it necessary. */
+function removeRest(disk: Disk, path: string): void {
   try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
+    disk.remove(path)
+  } catch {
+    // The next replacement of the file removes it first.
   }
 }
 

@@ -13,6 +13,10 @@ export function eventText(event: AgentEvent): string {
     case 'update-found':
       if (event.reason === 'first') return `Installing the first version: ${event.version} (${bytesText(event.bytes)})`
       return `Update found: ${event.version}. Synchronizing from ${event.running} (${event.reason}, ${bytesText(event.bytes)})`
+    case 'update-available':
+      return `Update available: ${event.version} (${event.reason})${event.image === undefined ? '' : `, image ${event.image}`}`
+    case 'approved':
+      return `Approved: ${event.version}`
     case 'download-progress':
       return `Downloading: ${bytesText(event.received)} of ${bytesText(event.total)}`
     case 'download-interrupted':
@@ -29,8 +33,14 @@ export function eventText(event: AgentEvent): string {
       return `On probation: ${event.version}, try ${event.started} of ${event.tries}`
     case 'confirmed':
       return `Confirmed: ${event.version}`
+    case 'hook-done':
+      return `Hook ${event.hook} of ${event.version} ran in ${formatDuration(event.ms)}`
+    case 'hook-failed':
+      return `Hook ${event.hook} of ${event.version} failed: ${errorText(event.error)}`
     case 'rolled-back':
       return `Rolled back: ${event.version} (${event.reason}), running ${event.to}`
+    case 'quarantined':
+      return `Quarantined: ${event.version} (${event.reason}), it is not tried again`
     case 'program-started':
       return `Started ${event.version}, process ${event.pid}`
     case 'program-exited':

@@ -13,14 +13,22 @@ export class EventSink {
   readonly #onEvent: (event: AgentEvent) => void
   readonly #monotonic: () => number
   #lastDecision = ''
+  #lastAvailable = ''
   #staleSinceMs: number | undefined
+  #journal: ((event: AgentEvent) => void) | undefined
 
   constructor(onEvent: (event: AgentEvent) => void = logEvent, monotonic: () => number = () => performance.now()) {
     this.#onEvent = onEvent
     this.#monotonic = monotonic
   }
 
+  /** From now on events are written down, too; before the listener hears them, as that may end the process. */
+  keep(journal: (event: AgentEvent) => void): void {
+    this.#journal = journal
+  }
+
   readonly emit = (event: AgentEvent): void => {
+    this.#journal?.(event)
     try {
       this.#onEvent(this.#marked(event))
     } catch {
@@ -37,8 +45,14 @@ export class EventSink {
       this.#staleSinceMs ??= this.#monotonic()
       return { ...event, isQuiet: this.#monotonic() - this.#staleSinceMs < STALE_ALARM_MS }
     }
+    if (event.kind === 'update-available') {
+      const isRepeat = event.version === this.#lastAvailable
+      this.#lastAvailable = event.version
+      return { ...event, isRepeat }
+    }
     if (event.kind !== 'checked') return event
     this.#staleSinceMs = undefined
+    if (event.decision.kind !== 'install') this.#lastAvailable = ''
     const key = decisionKey(event.decision)
     const isRepeat = key === this.#lastDecision
     this.#lastDecision = key

@@ -1,12 +1,12 @@
 // One file over HTTP, resumed after a cut connection and after a restart. The bytes of an earlier run are not trusted:
 // the hash at the end covers all of them.
 
-import { constants } from 'node:fs'
-import { type FileHandle, lstat, open, rm } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isMoultError, MoultError } from '../manifests/index.ts'
-import { assertContent, writeAll } from './artifact-file.ts'
+import { assertContent } from './artifact-file.ts'
+import type { Disk, DiskFile } from './disk.ts'
 import type { DownloadOptions, Source } from './download-options.ts'
 import { discard, isErrno, toFileError } from './file-error.ts'
 import { discardBody, header, httpGet, type HttpResponse, toNetworkError } from './http.ts'
@@ -26,14 +26,14 @@ const RATE_WINDOW_MS = 60_000
  * @returns `path`, holding exactly the signed bytes
  * @throws MoultError ERR_NETWORK_*, ERR_BYTES_* or ERR_STAGE_*
  */
-export async function fetchFile(path: string, source: Source, options: DownloadOptions): Promise<string> {
+export async function fetchFile(disk: Disk, path: string, source: Source, options: DownloadOptions): Promise<string> {
   const deadline = AbortSignal.timeout(options.timeoutMs)
   const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline])
   const url = resolveUrl(source.url, options.base)
-  let file: FileHandle | undefined
+  let file: DiskFile | undefined
   try {
-    file = await openPartial(path)
-    const { size: kept } = await file.stat()
+    file = await openPartial(disk, path)
+    const kept = await file.size()
     await fetchWithRetries(file, url, source, { ...options, signal })
     try {
       await assertContent(file, source, signal)
@@ -48,11 +48,12 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
   } catch (error) {
     const failure =
       signal.aborted && !isMoultError(error) ? toNetworkError(signal.reason, url) : toFileError(error, path)
-    // Wrong bytes are gone at once, and so are those that fill the disk, which the program needs as well. What a dead
+    // Wrong bytes are gone at once, and so are those that fill the disk, which the program needs as well, or that the disk
+    // failed to store: after a flush that failed, the next one succeeds for bytes that never arrived. What a dead
     // connection left is the start of the next attempt.
-    const isUseless = isMoultError(failure) && (failure.exitCode === 23 || failure.code === 'ERR_STAGE_SPACE')
-    const isEmpty = (await file?.stat().catch(() => undefined))?.size === 0
-    if (isUseless || isEmpty) await discard(path)
+    const isUseless = isMoultError(failure) && (failure.exitCode === 23 || failure.code.startsWith('ERR_STAGE_'))
+    const isEmpty = (await file?.size().catch(() => undefined)) === 0
+    if (isUseless || isEmpty) await discard(disk, path)
     throw failure
   } finally {
     await file?.close()
@@ -60,19 +61,19 @@ export async function fetchFile(path: string, source: Source, options: DownloadO
 }
 
 /** Opens the partial file of an earlier run if it is a plain file of ours with no other name; else a new one. */
-async function openPartial(path: string): Promise<FileHandle> {
+async function openPartial(disk: Disk, path: string): Promise<DiskFile> {
   try {
     const stat = await lstat(path)
     const isOurs = stat.isFile() && stat.nlink === 1 && (process.getuid === undefined || stat.uid === process.getuid())
-    if (isOurs) return await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
-    await rm(path, { recursive: true, force: true })
+    if (isOurs) return await disk.open(path)
+    await disk.removeTree(path)
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
   }
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+  return disk.create(path, 0o600)
 }
 
-async function fetchWithRetries(file: FileHandle, url: URL, source: Source, options: DownloadOptions): Promise<void> {
+async function fetchWithRetries(file: DiskFile, url: URL, source: Source, options: DownloadOptions): Promise<void> {
   /** Validator of the object that the bytes so far came from: a resumed part must not come from another one. */
   const seen: { etag?: string | undefined } = {}
   for (let attempt = 1; ; attempt += 1) {
@@ -101,13 +102,13 @@ export function isHostBusy(error: MoultError): boolean {
 }
 
 async function fetchRest(
-  file: FileHandle,
+  file: DiskFile,
   url: URL,
   source: Source,
   options: DownloadOptions,
   seen: { etag?: string | undefined },
 ): Promise<void> {
-  const { size: onDisk } = await file.stat()
+  const onDisk = await file.size()
   if (onDisk === source.size) return
   const from = onDisk < source.size ? onDisk : 0
   const response = await httpGet(url, {
@@ -148,7 +149,7 @@ function startOfBody(response: HttpResponse, from: number, size: number): number
 }
 
 async function writeBody(
-  file: FileHandle,
+  file: DiskFile,
   response: HttpResponse,
   start: number,
   source: Source,
@@ -161,7 +162,7 @@ async function writeBody(
   try {
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
       if (at + chunk.length > source.size) throw wrongSize(`more than ${source.size}`, source)
-      await writeAll(file, chunk, at)
+      await file.write(chunk, at)
       at += chunk.length
       const nowMs = Date.now()
       if (rateLimit !== undefined) {

@@ -1,6 +1,5 @@
-import { rm } from 'node:fs/promises'
-
 import { type ErrorCode, isMoultError, MoultError } from '../manifests/index.ts'
+import type { Disk } from './disk.ts'
 
 const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'ERR_STAGE_SPACE',
@@ -39,8 +38,8 @@ export function withFileErrors<T>(subject: string, run: () => T): T {
 }
 
 /** Removes a rest, or leaves it to the next start: cleaning MUST NOT hide the error that made it necessary. */
-export async function discard(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch(() => undefined)
+export async function discard(disk: Disk, path: string): Promise<void> {
+  await disk.removeTree(path).catch(() => undefined)
 }
 
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {

@@ -8,17 +8,26 @@
 //   state.json           what the updater believes: newest root, sequence floor, quarantine (and state.json.bak)
 //   manifest.json        the last manifest that verified, for conditional polls
 //   status.json          how the last check ended, for people
+//   available.json       the update that others may bring, where the updater does not
+//   history.jsonl        what happened here, a line each, bounded
+//   metrics.prom         figures for Prometheus
+//   clocks.json          how the clock on the wall and the machine's own time stood to each other, for one-shot checks
 //   staging/             downloads and half-made versions; emptied at every start
+//   image                in a pod: the last image that the launcher took into account
 //   lock                 held while an updater works
 
-import { lstatSync, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, type Stats, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 import { MoultError } from '../manifests/index.ts'
+import { disk as ownDisk, type Disk } from './disk.ts'
 import { withFileErrors } from './file-error.ts'
+import { restoreAside } from './windows-disk.ts'
 
 export interface Home {
   readonly path: string
+  /** By which everything in it is changed. */
+  readonly disk: Disk
   readonly current: string
   readonly confirmed: string
   readonly versions: string
@@ -29,13 +38,19 @@ export interface Home {
   readonly stateBackup: string
   readonly manifest: string
   readonly status: string
+  readonly available: string
+  readonly history: string
+  readonly metrics: string
+  readonly clocks: string
   readonly staging: string
+  readonly image: string
   readonly lock: string
 }
 
-export function homeAt(path: string): Home {
+export function homeAt(path: string, disk: Disk = ownDisk): Home {
   return {
     path,
+    disk,
     current: join(path, 'current'),
     confirmed: join(path, 'confirmed'),
     versions: join(path, 'versions'),
@@ -46,7 +61,12 @@ export function homeAt(path: string): Home {
     stateBackup: join(path, 'state.json.bak'),
     manifest: join(path, 'manifest.json'),
     status: join(path, 'status.json'),
+    available: join(path, 'available.json'),
+    history: join(path, 'history.jsonl'),
+    metrics: join(path, 'metrics.prom'),
+    clocks: join(path, 'clocks.json'),
     staging: join(path, 'staging'),
+    image: join(path, 'image'),
     lock: join(path, 'lock'),
   }
 }
@@ -64,16 +84,17 @@ export function versionDirectory(home: Home, version: string): string {
  * @throws MoultError ERR_HOME_INVALID or ERR_STAGE_*
  */
 export function prepareHome(home: Home): void {
+  makeHome(home)
   withFileErrors(home.path, () => {
-    mkdirSync(home.path, { recursive: true, mode: 0o755 })
     assertPrivate(home.path, statSync(home.path), [process.getuid?.(), 0])
     for (const [path, mode] of [
       [home.versions, 0o755],
       [home.staging, 0o700],
     ] as const) {
-      mkdirSync(path, { recursive: true, mode })
+      home.disk.makeDirectory(path, mode)
       assertPrivate(path, lstatSync(path), [process.getuid?.()])
     }
+    restoreReplaced(home)
     const devices = [home.path, home.versions, home.staging].map((path) => lstatSync(path).dev)
     if (new Set(devices).size > 1) {
       throw new MoultError('ERR_HOME_INVALID', `spread over several file systems: ${home.path}`, {
@@ -81,6 +102,38 @@ export function prepareHome(home: Home): void {
       })
     }
   })
+}
+
+/**
+ * Makes the home directory, and makes its own name durable: a power cut would else take the whole of what was installed
+ * in it.
+ *
+ * @throws MoultError ERR_STAGE_*
+ */
+export function makeHome({ disk, path }: Home): void {
+  withFileErrors(path, () => {
+    const fresh: string[] = []
+    for (let each = path; !existsSync(each) && dirname(each) !== each; each = dirname(each)) fresh.push(each)
+    disk.makeDirectory(path, 0o755)
+    for (const each of fresh) disk.syncDirectory(dirname(each))
+  })
+}
+
+/** Puts back what a crash took the name of: only where a file in use cannot be replaced in one step (windows-disk.ts). */
+export function restoreReplaced({
+  disk,
+  current,
+  confirmed,
+  launch,
+  config,
+  root,
+  state,
+  stateBackup,
+  ...home
+}: Home): void {
+  const { manifest, status, history, metrics } = home
+  const told = [manifest, status, history, metrics]
+  restoreAside(disk, [current, confirmed, launch, config, root, state, stateBackup, ...told])
 }
 
 /** @param owners who may own it; a system without users knows none of this */

@@ -2,10 +2,15 @@
 // a time (`checkOnce`).
 
 export { isMoultError, MoultError } from '../manifests/index.ts'
+export { AGENT_STATES, type AgentState } from './agent-state.ts'
 export { agentStatus, type AgentStatus } from './agent-status.ts'
-export { checkOnce } from './check-once.ts'
+export { approveUpdate, type Approved, revokeApprovals } from './approval.ts'
+export { type AvailableUpdate, readAvailable } from './available.ts'
+export { checkOnce, type OnceResult } from './check-once.ts'
+export { type Deployment, type DeploymentKind } from './deployment.ts'
 export { errorText, eventJson, eventText } from './event-lines.ts'
 export { type AgentEvent, isDetail } from './events.ts'
+export { explainUpdate, type Explanation, type WindowState } from './explain.ts'
 export { homeOwner, type HomeOwner } from './install/home-owner.ts'
 export { installAgent, type InstallOptions, type InstallResult } from './install/install.ts'
 export {
@@ -15,15 +20,20 @@ export {
   type ServiceKind,
   type ServiceOptions,
 } from './install/service-files.ts'
+export { type HistoryEntry, readHistory } from './history.ts'
+export { Journal } from './journal.ts'
 export { type CheckOutcome, type LastCheck, noteCheck, readLastCheck } from './last-check.ts'
 export { installedRecord, type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 export { withLock } from './lock.ts'
 export { loadSettings, type Settings } from './settings.ts'
 export { type SettingsFile, settingsShape } from './settings-file.ts'
+export { type OwnLaunch, ownLaunchOf, type SelfUpdateOptions, superviseAndUpdateSelf } from './self-update.ts'
 export { supervise, type SuperviseOptions } from './supervise.ts'
 export { update, type UpdateDeps, type UpdateOptions, type UpdateResult } from './update.ts'
+export { type UpdateMode, type UpdateRole, updateRole } from './update-role.ts'
 export { Updater } from './updater.ts'
 export type { UpdaterOptions } from './updater-options.ts'
 export { confirmVersion, rollBackVersion, rollbackTarget } from './verdict.ts'
-export { homeAt, type Home } from './home.ts'
+export { homeAt, type Home, prepareHome } from './home.ts'
+export { loadState, saveState, type State } from './state.ts'
 export { adoptProgram } from './install/adopt.ts'

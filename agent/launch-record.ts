@@ -2,6 +2,7 @@
 // there is no state between them. The launcher reads and writes it in plain shell: one `key=value` a line, and a last
 // line `end` without which the record counts as damaged.
 
+import type { Disk } from './disk.ts'
 import { replaceFile, readIfPossible } from './durable-file.ts'
 import type { Home } from './home.ts'
 import { isVersion } from '../manifests/index.ts'
@@ -48,8 +49,8 @@ function count(text: string | undefined, fallback: number): number {
 }
 
 /** @throws MoultError ERR_STAGE_*; the old record then still stands */
-export function writeLaunchRecord(path: string, record: LaunchRecord): void {
-  replaceFile(path, formatLaunchRecord(record), 0o644)
+export function writeLaunchRecord(disk: Disk, path: string, record: LaunchRecord): void {
+  replaceFile(disk, path, formatLaunchRecord(record), 0o644)
 }
 
 export function formatLaunchRecord({ version, previous, trial, failed }: LaunchRecord): string {
@@ -68,4 +69,10 @@ function singleLine(text: string): string {
 /** What runs now by the record; the confirmed one stands in for a damaged one. */
 export function installedRecord(home: Home): LaunchRecord | undefined {
   return readLaunchRecord(home.current) ?? readLaunchRecord(home.confirmed)
+}
+
+/** What the launcher has found before it started this process: it has no other voice than its own log. */
+export function launcherWarnings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const damaged = (env['MOULT_DAMAGED'] ?? '').split(',').filter(isVersion)
+  return damaged.map((version) => `version ${version} is damaged: its files are not those that were installed`)
 }

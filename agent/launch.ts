@@ -1,13 +1,11 @@
 // What the shell launcher does, for the supervisor and for systems without a shell: choose what runs, and count the try
 // of a version on trial durably before it runs. One table of tests holds the two equal.
 
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-
 import { MoultError } from '../manifests/index.ts'
-import { type Home, versionDirectory } from './home.ts'
+import { type Checks, checksOf, findClosest, findProven } from './fallback.ts'
+import { type Home, restoreReplaced } from './home.ts'
 import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
-import { programOf, RECEIPT_NAME } from './receipt.ts'
+import { programOf } from './receipt.ts'
 
 export interface Launch {
   readonly version: string
@@ -17,37 +15,74 @@ export interface Launch {
   readonly trial?: number
 }
 
+/** What one choice is made from. */
+interface Choice {
+  readonly home: Home
+  readonly checks: Checks
+  readonly warn: (message: string) => void
+}
+
+type Fault = 'missing' | 'damaged' | 'tries'
+
 /**
  * @param warn called for everything that is out of the ordinary
  * @throws MoultError ERR_HOME_INVALID when nothing on this machine can be run
  */
 export function prepareLaunch(home: Home, warn: (message: string) => void): Launch {
+  restoreReplaced(home)
+  const choice = { home, checks: checksOf(home, warn), warn }
   const record = readLaunchRecord(home.current)
-  const chosen = record === undefined ? undefined : fromRecord(home, record, warn)
-  return chosen ?? fallBack(home, record?.previous, warn)
+  const chosen = record === undefined ? undefined : fromRecord(choice, record)
+  return chosen ?? fallBack(choice, record)
 }
 
-function fromRecord(home: Home, record: LaunchRecord, warn: (message: string) => void): Launch | undefined {
-  const { version, previous, trial } = record
-  const own = launchOf(home, version)
-  if (trial === undefined) return own
-  const before = previous === undefined ? undefined : launchOf(home, previous)
+function fromRecord(choice: Choice, record: LaunchRecord): Launch | undefined {
+  const { home, checks, warn } = choice
+  const { version, trial } = record
+  if (trial === undefined) return launchOf(home, version)
   const started = trial.started + 1
-  const isSpent = own === undefined || trial.started >= trial.tries
-  if (isSpent && before !== undefined) {
-    const failed = { version, reason: own === undefined ? 'missing' : 'tries' }
-    tryWrite(home, { version: before.version, failed }, warn)
-    warn(`rolled back from ${version} to ${before.version}`)
-    return before
+  const fault = faultOf(record, checks)
+  if (fault === undefined && tryWrite(choice, { ...record, trial: { ...trial, started } }))
+    return launchOf(home, version, started)
+  const proven = findProven(home, record, checks)
+  if (proven !== undefined) return fault === undefined ? launchOf(home, proven) : goBack(choice, record, proven, fault)
+  if (fault === 'missing' || fault === 'damaged') return undefined
+  if (fault === 'tries') warn(`version ${version} failed its trial and goes on: there is no other to go back to`)
+  // Uncounted: that could repeat for ever, but something has to run.
+  return launchOf(home, version, started)
+}
+
+/** Why a version on trial is not started any more. */
+function faultOf({ version, trial }: LaunchRecord, { isUsable, isWhole }: Checks): Fault | undefined {
+  if (trial === undefined) return undefined
+  if (!isUsable(version)) return 'missing'
+  if (!isWhole(version)) return 'damaged'
+  return trial.started >= trial.tries ? 'tries' : undefined
+}
+
+function goBack(choice: Choice, { version }: LaunchRecord, to: string, reason: Fault): Launch | undefined {
+  tryWrite(choice, { version: to, failed: { version, reason } })
+  choice.warn(`rolled back from ${version} to ${to} (${reason})`)
+  return launchOf(choice.home, to)
+}
+
+/** Any version is better than none, and a damaged one better than no agent. */
+function fallBack(choice: Choice, record: LaunchRecord | undefined): Launch {
+  const { home, checks, warn } = choice
+  const version = findClosest(home, record, checks)
+  const fault = record === undefined ? undefined : faultOf(record, checks)
+  if (record !== undefined && version !== undefined && version !== record.version && fault !== undefined) {
+    const launch = goBack(choice, record, version, fault)
+    if (launch !== undefined) return launch
   }
-  if (isSpent) {
-    if (own === undefined) return undefined
-    warn(`version ${version} failed its trial and goes on: there is no other to go back to`)
-    return { ...own, trial: started }
+  const launch = version === undefined ? undefined : launchOf(home, version)
+  if (launch !== undefined) {
+    warn(`the launch record is damaged or its version is missing: falling back to ${launch.version}`)
+    return launch
   }
-  if (tryWrite(home, { ...record, trial: { ...trial, started } }, warn)) return { ...own, trial: started }
-  // A try that cannot be counted could repeat for ever.
-  return before ?? { ...own, trial: started }
+  throw new MoultError('ERR_HOME_INVALID', `nothing to run in ${home.path}`, {
+    hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>`.',
+  })
 }
 
 /**
@@ -58,59 +93,30 @@ function fromRecord(home: Home, record: LaunchRecord, warn: (message: string) =>
  * @throws MoultError ERR_STAGE_*
  */
 export function repairRecord(home: Home, warn: (message: string) => void): LaunchRecord | undefined {
+  const checks = checksOf(home, warn)
   const record = readLaunchRecord(home.current)
-  if (record !== undefined && launchOf(home, record.version) !== undefined) return record
-  const launch = findFallback(home, record?.previous)
-  if (launch === undefined) return undefined
+  if (record !== undefined && checks.isUsable(record.version)) return record
+  const version = findClosest(home, record, checks)
+  if (version === undefined) return undefined
   const missing = record?.trial === undefined ? undefined : { version: record.version, reason: 'missing' }
   const failed = missing ?? record?.failed
-  const repaired = { version: launch.version, ...(failed === undefined ? {} : { failed }) }
-  writeLaunchRecord(home.current, repaired)
-  warn(`the launch record was damaged or its version missing: it names ${launch.version} now`)
+  const repaired = { version, ...(failed === undefined ? {} : { failed }) }
+  writeLaunchRecord(home.disk, home.current, repaired)
+  warn(`the launch record was damaged or its version missing: it names ${version} now`)
   return repaired
 }
 
-function fallBack(home: Home, previous: string | undefined, warn: (message: string) => void): Launch {
-  const launch = findFallback(home, previous)
-  if (launch !== undefined) {
-    warn(`the launch record is damaged or its version is missing: falling back to ${launch.version}`)
-    return launch
-  }
-  throw new MoultError('ERR_HOME_INVALID', `nothing to run in ${home.path}`, {
-    hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>`.',
-  })
-}
-
-function findFallback(home: Home, previous: string | undefined): Launch | undefined {
-  for (const version of [previous, readLaunchRecord(home.confirmed)?.version, ...versionsByAge(home)]) {
-    const launch = version === undefined ? undefined : launchOf(home, version)
-    if (launch !== undefined) return launch
-  }
-  return undefined
-}
-
-function launchOf(home: Home, version: string): Launch | undefined {
+function launchOf(home: Home, version: string, trial?: number): Launch | undefined {
   const program = programOf(home, version)
-  return program === undefined ? undefined : { version, program }
+  return program === undefined ? undefined : { version, program, ...(trial === undefined ? {} : { trial }) }
 }
 
-function tryWrite(home: Home, record: LaunchRecord, warn: (message: string) => void): boolean {
+function tryWrite({ home, warn }: Choice, record: LaunchRecord): boolean {
   try {
-    writeLaunchRecord(home.current, record)
+    writeLaunchRecord(home.disk, home.current, record)
     return true
   } catch (error) {
     warn(`the launch record cannot be written: ${(error as Error).message}`)
     return false
-  }
-}
-
-/** Installed versions, the latest first. */
-function versionsByAge(home: Home): string[] {
-  const bornAt = (version: string): number =>
-    statSync(join(versionDirectory(home, version), RECEIPT_NAME), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  try {
-    return readdirSync(home.versions).toSorted((a, b) => bornAt(b) - bornAt(a))
-  } catch {
-    return []
   }
 }

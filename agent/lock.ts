@@ -11,22 +11,12 @@
 // between a look at a stale lock and its removal it may have become someone's live lock.
 
 import { execFileSync } from 'node:child_process'
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimes,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { MoultError } from '../manifests/index.ts'
-import { isErrno, withFileErrors } from './file-error.ts'
+import type { Disk } from './disk.ts'
+import { discard, isErrno, toFileError } from './file-error.ts'
 import type { Home } from './home.ts'
 
 const FREE = 'free'
@@ -41,38 +31,46 @@ const FOREIGN_MS = 120_000
  * @throws MoultError ERR_LOCK_HELD when another live process holds it, or ERR_STAGE_* when it cannot be taken
  */
 export async function withLock<T>(home: Home, work: () => Promise<T>): Promise<T> {
-  const mine = acquire(home.lock)
-  const heartbeat = setInterval(
-    () => utimes(join(home.lock, mine), new Date(), new Date(), () => undefined),
-    HEARTBEAT_MS,
-  )
+  const { disk, lock } = home
+  const mine = await acquire(disk, lock)
+  const heartbeat = setInterval(() => beat(disk, join(lock, mine)), HEARTBEAT_MS)
   heartbeat.unref()
   try {
     return await work()
   } finally {
     clearInterval(heartbeat)
-    release(home.lock, mine)
+    release(disk, lock, mine)
   }
 }
 
-function acquire(lock: string): string {
+function beat(disk: Disk, token: string): void {
+  try {
+    disk.touch(token, Date.now())
+  } catch {
+    // Whoever broke the lock has it now; the work says what came of that.
+  }
+}
+
+async function acquire(disk: Disk, lock: string): Promise<string> {
   const space = ownNamespace()
   const mine = `${process.pid}-${startOf(process.pid) ?? START_UNKNOWN}${space === undefined ? '' : `@${space}`}`
-  return withFileErrors(lock, () => {
+  try {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const token = tokenIn(lock)
-      if (token === undefined) layOut(lock, mine)
+      if (token === undefined) await layOut(disk, lock, mine)
       else if (isAlive(lock, token)) throw heldBy(token, lock)
-      else if (passToken(lock, token, mine)) return mine
+      else if (passToken(disk, lock, token, mine)) return mine
     }
-    throw new MoultError('ERR_LOCK_HELD', `contended: ${lock}`)
-  })
+  } catch (error) {
+    throw toFileError(error, lock)
+  }
+  throw new MoultError('ERR_LOCK_HELD', `contended: ${lock}`)
 }
 
 /** A lock that cannot be released stays; the work that it guarded is done all the same. */
-function release(lock: string, mine: string): void {
+function release(disk: Disk, lock: string, mine: string): void {
   try {
-    passToken(lock, mine, FREE)
+    passToken(disk, lock, mine, FREE)
   } catch {
     // The next one to take it says what is wrong.
   }
@@ -88,11 +86,11 @@ function tokenIn(lock: string): string | undefined {
   }
 }
 
-function passToken(lock: string, from: string, to: string): boolean {
+function passToken(disk: Disk, lock: string, from: string, to: string): boolean {
   try {
     // First, as a rename leaves the time alone: nobody may see the new name with a time that is long past.
-    utimesSync(join(lock, from), new Date(), new Date())
-    renameSync(join(lock, from), join(lock, to))
+    disk.touch(join(lock, from), Date.now())
+    disk.rename(join(lock, from), join(lock, to))
     return true
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false
@@ -101,16 +99,17 @@ function passToken(lock: string, from: string, to: string): boolean {
 }
 
 /** Makes the lock, once: a directory that holds a token already cannot be replaced by the rename. */
-function layOut(lock: string, mine: string): void {
+async function layOut(disk: Disk, lock: string, mine: string): Promise<void> {
   const fresh = `${lock}.${mine}`
-  rmSync(fresh, { recursive: true, force: true })
   try {
-    mkdirSync(fresh, { mode: 0o700 })
-    writeFileSync(join(fresh, FREE), '')
-    renameSync(fresh, lock)
+    await disk.removeTree(fresh)
+    disk.makeDirectory(fresh, 0o700)
+    disk.writeFile(join(fresh, FREE), Buffer.alloc(0), 0o600)
+    disk.rename(fresh, lock)
   } catch (error) {
-    rmSync(fresh, { recursive: true, force: true })
-    const isThere = isErrno(error, 'ENOTEMPTY', 'EEXIST') || (process.platform === 'win32' && isErrno(error, 'EPERM'))
+    await discard(disk, fresh)
+    // Windows answers EPERM.
+    const isThere = isErrno(error, 'ENOTEMPTY', 'EEXIST') || (isErrno(error, 'EPERM') && existsSync(lock))
     if (!isThere) throw error
   }
 }
@@ -134,7 +133,9 @@ function isAlive(lock: string, token: string): boolean {
     if (isErrno(error, 'ESRCH')) return false
   }
   const now = startOf(Number(pid))
-  return now === undefined || start === START_UNKNOWN || now === start
+  // Where a start time cannot be known the pid may be another process's by now; only whoever holds the lock touches it.
+  if (now === undefined || start === START_UNKNOWN) return isFresh(join(lock, token))
+  return now === start
 }
 
 /** The pid namespace of this process; undefined where there are none, or they cannot be known. */

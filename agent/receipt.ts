@@ -9,6 +9,8 @@ import { readIfPossible } from './durable-file.ts'
 import { type Home, versionDirectory } from './home.ts'
 
 export const RECEIPT_NAME = '.receipt'
+/** The list of the other files with their hashes (sums.ts). */
+export const SUMS_NAME = '.sha256sums'
 
 export interface InstalledRollout {
   readonly channel: string
@@ -22,16 +24,24 @@ export interface Receipt {
   /** SHA-256 of the artifact: what a quarantine names. */
   readonly sha256: string
   readonly size: number
+  /** SHA-256 of the list of the version's files; versions of old have none. */
+  readonly sums?: string | undefined
   /** Path of the program inside the version's directory. */
   readonly entry: string
+  /** Path of the `post_update` hook while that has still to be run. */
+  readonly postUpdate?: string | undefined
   /** The `rollback_floor` of the release. */
   readonly rollbackFloor?: string | undefined
   /** The rollout that it was installed by: a floor for when the state is lost. */
   readonly rollout?: InstalledRollout | undefined
 }
 
-export function formatReceipt({ version, sha256, size, entry, rollbackFloor, rollout }: Receipt): string {
-  const lines = [`version=${version}`, `sha256=${sha256}`, `size=${size}`, `entry=${entry}`]
+export function formatReceipt(receipt: Receipt): string {
+  const { version, sha256, size, sums, entry, postUpdate, rollbackFloor, rollout } = receipt
+  const lines = [`version=${version}`, `sha256=${sha256}`, `size=${size}`]
+  if (sums !== undefined) lines.push(`sums=${sums}`)
+  lines.push(`entry=${entry}`)
+  if (postUpdate !== undefined) lines.push(`post_update=${postUpdate}`)
   if (rollbackFloor !== undefined) lines.push(`rollback_floor=${rollbackFloor}`)
   if (rollout !== undefined)
     lines.push(`channel=${rollout.channel}`, `sequence=${rollout.sequence}`, `root=${rollout.root}`)
@@ -45,12 +55,17 @@ export function readReceipt(home: Home, version: string): Receipt | undefined {
   const fields = new Map(text.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]))
   const [sha256, size, entry] = [fields.get('sha256') ?? '', Number(fields.get('size')), fields.get('entry') ?? '']
   if (fields.get('version') !== version || !HEX_SHA256.test(sha256) || !Number.isSafeInteger(size)) return undefined
+  // Not checked: what is no hash is none that a list could have.
+  const sums = fields.has('sums') ? { sums: fields.get('sums') } : {}
   const floor = fields.get('rollback_floor')
   const rollbackFloor = floor !== undefined && isVersion(floor) ? { rollbackFloor: floor } : {}
   const [channel, sequence, root] = [fields.get('channel'), Number(fields.get('sequence')), Number(fields.get('root'))]
   const isKnown = channel !== undefined && Number.isSafeInteger(sequence) && Number.isSafeInteger(root)
   const rollout = isKnown ? { rollout: { channel, sequence, root } } : {}
-  return isEntryPath(entry) ? { version, sha256, size, entry, ...rollbackFloor, ...rollout } : undefined
+  const hook = fields.get('post_update')
+  const postUpdate = hook !== undefined && isEntryPath(hook) ? { postUpdate: hook } : {}
+  const optional = { ...sums, ...postUpdate, ...rollbackFloor, ...rollout }
+  return isEntryPath(entry) ? { version, sha256, size, entry, ...optional } : undefined
 }
 
 /** The rollouts that the installed versions came with. */

@@ -3,21 +3,8 @@ import type { SettingsFile } from './settings-file.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Names of older systems that would hold updates back and that nothing here obeys yet: never passed over in silence. */
-const NOT_SUPPORTED = [
-  'UPDATE_MAINTENANCE_WINDOW_START',
-  'UPDATE_MAINTENANCE_WINDOW_END',
-  'UPDATE_ROLLOUT_PERCENT',
-] as const
-
 /** The names that operators of older systems already use. @throws MoultError ERR_CONFIG_INVALID */
 export function settingsFromEnvironment(env: Environment): Partial<SettingsFile> {
-  for (const name of NOT_SUPPORTED) {
-    if (env[name] === undefined || env[name] === '') continue
-    throw new MoultError('ERR_CONFIG_INVALID', `${name}: not supported by this version`, {
-      hint: 'No update is installed while it is set, as it may be meant to hold updates back; unset it.',
-    })
-  }
   if ((env['UPDATE_SIGNATURE_REQUIRED'] ?? '') !== '' && !isTrue(env, 'UPDATE_SIGNATURE_REQUIRED')) {
     throw new MoultError('ERR_CONFIG_INVALID', 'UPDATE_SIGNATURE_REQUIRED: expected true, got false', {
       hint: 'Unsigned updates do not exist here: whoever controls the host would control every agent.',
@@ -31,15 +18,57 @@ export function settingsFromEnvironment(env: Environment): Partial<SettingsFile>
   take('UPDATE_SERVER', 'server')
   take('UPDATE_INTERVAL', 'interval')
   take('UPDATE_MODE', 'mode')
+  take('DEPLOYMENT_MODE', 'deployment', (text) => (text === 'kubernetes' ? 'pod' : text))
   take('UPDATE_ENABLED', 'enabled', () => isTrue(env, 'UPDATE_ENABLED'))
-  for (const name of ['UPDATE_AUTO_INSTALL', 'UPDATE_AUTO_APPROVE']) {
-    if (env[name] !== undefined && env[name] !== '' && !isTrue(env, name)) settings['autoInstall'] = false
-  }
+  take('UPDATE_AUTO_INSTALL', 'autoInstall', () => isTrue(env, 'UPDATE_AUTO_INSTALL'))
+  take('UPDATE_AUTO_APPROVE', 'approval', () => !isTrue(env, 'UPDATE_AUTO_APPROVE'))
+  take('UPDATE_ROLLOUT_PERCENT', 'percent', numberOf)
   take('UPDATE_DOWNLOAD_TIMEOUT', 'downloadTimeout')
-  take('UPDATE_MAX_RETRIES', 'retries', Number)
-  take('UPDATE_MAX_PACKAGE_SIZE', 'maxPackageSize', Number)
-  take('UPDATE_BACKUP_RETENTION', 'keepVersions', Number)
+  take('UPDATE_INSTALL_TIMEOUT', 'installTimeout')
+  take('UPDATE_MAX_RETRIES', 'retries', numberOf)
+  take('UPDATE_MAX_PACKAGE_SIZE', 'maxPackageSize', sizeOf)
+  take('UPDATE_BACKUP_RETENTION', 'keepVersions', numberOf)
+  take('UPDATE_RESTART_METHOD', 'restart', (method) => ({ method }))
+  const window = windowOf(env)
+  if (window !== undefined) settings['windows'] = [window]
   return settings
+}
+
+/** One window a day, in the zone of the machine. Half of one could be meant to hold updates back at any hour. */
+function windowOf(env: Environment): { start: string; end: string } | undefined {
+  const [start = '', end = ''] = [env['UPDATE_MAINTENANCE_WINDOW_START'], env['UPDATE_MAINTENANCE_WINDOW_END']]
+  if (start === '' && end === '') return undefined
+  if (start !== '' && end !== '') return { start, end }
+  const [given, missing] = start === '' ? ['END', 'START'] : ['START', 'END']
+  throw new MoultError(
+    'ERR_CONFIG_INVALID',
+    `UPDATE_MAINTENANCE_WINDOW_${given}: expected the other end too, got none`,
+    {
+      hint: `Set UPDATE_MAINTENANCE_WINDOW_${missing} as well, or unset both.`,
+    },
+  )
+}
+
+/** What is no number is left to the check of the settings, which names it. */
+function numberOf(text: string): number | string {
+  return /^[0-9]+$/.test(text) ? Number(text) : text
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+}
+
+/** Bytes, or with a unit such as 100MB or 1GiB. */
+function sizeOf(text: string): number | string {
+  const [, amount, unit = 'B'] = /^([0-9]{1,15}) ?([KMG]?i?B)?$/i.exec(text) ?? []
+  const bytes = SIZE_UNITS[unit.toUpperCase()]
+  return amount === undefined || bytes === undefined ? text : Number(amount) * bytes
 }
 
 function isTrue(env: Environment, name: string): boolean {

@@ -6,18 +6,23 @@ import {
   assertSelfSigned,
   isMoultError,
   type JsonValue,
+  type MaintenanceWindow,
   MoultError,
   parseDuration,
   parseStrictJson,
   readRoot,
   type Root,
 } from '../manifests/index.ts'
+import { type Deployment, detectDeployment } from './deployment.ts'
 import { readSmallFile } from './durable-file.ts'
 import { type Home, homeAt } from './home.ts'
 import { TRIES_DEFAULT } from './launch-record.ts'
+import { DRAIN_TIMEOUT_MS } from './restart.ts'
+import { RESTART_TIMEOUT_MS, type RestartSettings } from './restart-methods.ts'
 import { POLL_INTERVAL_MIN_MS, POLL_INTERVAL_MS } from './schedule.ts'
 import { type Environment, settingsFromEnvironment } from './settings-environment.ts'
 import { checkSettings, type SettingsFile } from './settings-file.ts'
+import type { UpdateMode } from './update-role.ts'
 import { manifestUrl } from './url-policy.ts'
 
 /** Settings with everything resolved: times in milliseconds, sizes in bytes. */
@@ -29,7 +34,10 @@ export interface Settings {
   readonly root: Root
   readonly id?: string
   readonly enabled: boolean
+  readonly mode: UpdateMode
+  readonly deployment: Deployment
   readonly autoInstall: boolean
+  readonly policy: Policy
   readonly intervalMs: number
   readonly headers: Readonly<Record<string, string>>
   readonly downloadTimeoutMs: number
@@ -38,13 +46,27 @@ export interface Settings {
   readonly rateLimit?: number
   readonly maxPackageSize: number
   readonly preflight: readonly string[]
+  readonly installTimeoutMs: number
   readonly tries: number
   readonly probationMs: number
   readonly probationDeadlineMs: number
   readonly health: { readonly url?: string; readonly command?: readonly string[] }
   readonly keepVersions: number
   readonly keepDays: number
+  readonly metricsFile?: string
+  /** Absolute. */
+  readonly signalFile?: string
+  readonly restart: RestartSettings
+  readonly drainTimeoutMs: number
   readonly stopTimeoutMs: number
+}
+
+/** What the owner of the machine lays down for updates. */
+export interface Policy {
+  /** Whether a person has to approve an update. */
+  readonly needsApproval: boolean
+  readonly windows: readonly MaintenanceWindow[]
+  readonly percentCap?: number
 }
 
 /** A first poll needs some seconds even where the probation is short: without it a sound version would be rolled back. */
@@ -62,21 +84,28 @@ const TIME_MAX_MS = 2 ** 31 - 1
 export function loadSettings(homePath: string, env: Environment, overrides: Partial<SettingsFile> = {}): Settings {
   const home = homeAt(resolve(homePath))
   const fields = readSettingsFields(home)
-  const file = { ...fields, ...settingsFromEnvironment(env), ...overrides }
+  const fromEnvironment = settingsFromEnvironment(env)
+  const file = { ...fields, ...fromEnvironment, ...overrides }
+  // Its members have nothing but the subject in common: a method from the environment leaves the unit of the file alone.
+  const restart = [fields?.['restart'], fromEnvironment.restart, overrides.restart].filter((part) => part !== undefined)
+  if (restart.length > 1) file.restart = Object.assign({}, ...restart) as RestartFields
   if (fields === undefined && file.server === undefined) {
     throw new MoultError('ERR_CONFIG_MISSING', `not found: ${home.config}`, {
       hint: 'Run `moult agent install --home <dir> --server <url> --root <root.json>` first.',
     })
   }
   const checked = checkSettings(file, home.config)
-  return resolveSettings(home, checked, () => readPinnedRoot(pinnedRootPath(home, checked)))
+  return resolveSettings(home, checked, () => readPinnedRoot(pinnedRootPath(home, checked)), env)
 }
+
+type RestartFields = NonNullable<SettingsFile['restart']>
 
 /**
  * @param rootOf called last: what is wrong with the settings is told first
+ * @param env for finding out where the agent runs
  * @throws MoultError ERR_CONFIG_INVALID, and what `rootOf` throws
  */
-export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Root): Settings {
+export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Root, env: Environment = {}): Settings {
   const probationMs = timeOf(file.probation, 60_000)
   const intervalMs = timeOf(file.interval, POLL_INTERVAL_MS)
   if (intervalMs < POLL_INTERVAL_MIN_MS) {
@@ -93,7 +122,10 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     root: rootOf(),
     ...(file.id === undefined ? {} : { id: file.id }),
     enabled: file.enabled !== false && file.mode !== 'disabled',
+    mode: file.mode ?? 'auto',
+    deployment: detectDeployment(file.deployment, env),
     autoInstall: file.autoInstall !== false,
+    policy: policyOf(file),
     intervalMs,
     headers: Object.fromEntries(Object.entries(file.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
     downloadTimeoutMs: timeOf(file.downloadTimeout, 30 * 60_000),
@@ -102,13 +134,38 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     ...(file.rateLimit === undefined ? {} : { rateLimit: file.rateLimit }),
     maxPackageSize: file.maxPackageSize ?? 1024 ** 3,
     preflight: file.preflight ?? ['--version'],
+    installTimeoutMs: timeOf(file.installTimeout, 10 * 60_000),
     tries: file.tries ?? TRIES_DEFAULT,
     probationMs,
     probationDeadlineMs: timeOf(file.probationDeadline, Math.max(10 * probationMs, PROBATION_DEADLINE_MIN_MS)),
     health: file.health ?? {},
     keepVersions: file.keepVersions ?? 3,
     keepDays: file.keepDays ?? 7,
+    ...(file.metricsFile === undefined ? {} : { metricsFile: file.metricsFile }),
+    ...(file.signalFile === undefined ? {} : { signalFile: resolve(home.path, file.signalFile) }),
+    restart: restartOf(home, file.restart ?? {}),
+    drainTimeoutMs: timeOf(file.drainTimeout, DRAIN_TIMEOUT_MS),
     stopTimeoutMs: timeOf(file.stopTimeout, 30_000),
+  }
+}
+
+function policyOf({ approval, windows, percent }: SettingsFile): Policy {
+  // A zone that is not named is that of the machine, and of the process: TZ tells it.
+  const { timeZone: timezone } = Intl.DateTimeFormat().resolvedOptions()
+  return {
+    needsApproval: approval === true,
+    windows: (windows ?? []).map((window) => ({ timezone, ...window })),
+    ...(percent === undefined ? {} : { percentCap: percent }),
+  }
+}
+
+function restartOf(home: Home, { method, unit, signal, pidFile, timeout }: RestartFields): RestartSettings {
+  return {
+    method: method ?? 'exit',
+    ...(unit === undefined ? {} : { unit }),
+    signal: signal ?? 'SIGHUP',
+    ...(pidFile === undefined ? {} : { pidFile: resolve(home.path, pidFile) }),
+    timeoutMs: timeOf(timeout, RESTART_TIMEOUT_MS),
   }
 }
 

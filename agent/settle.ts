@@ -7,7 +7,7 @@ import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch
 import { readReceipt } from './receipt.ts'
 import { cleanHome } from './retention.ts'
 import type { Settings } from './settings.ts'
-import { loadState, saveState, withQuarantined } from './state.ts'
+import { loadState, quarantinedAt, saveState, withQuarantined } from './state.ts'
 import type { UpdateDeps } from './update.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { UpdateDeps } from './update.ts'
  * @returns the record of what runs
  * @throws MoultError ERR_HOME_INVALID or ERR_STAGE_*
  */
-export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
+export async function settle(settings: Settings, deps: UpdateDeps): Promise<LaunchRecord> {
   const { home } = settings
   prepareHome(home)
   const warn = (message: string): void => deps.emit({ kind: 'warning', message })
@@ -27,11 +27,12 @@ export function settle(settings: Settings, deps: UpdateDeps): LaunchRecord {
   }
   const settled = record.failed === undefined ? record : quarantineFailed(settings, record, record.failed, deps)
   if (settled.trial === undefined && readLaunchRecord(home.confirmed)?.version !== settled.version) {
-    writeLaunchRecord(home.confirmed, settled)
+    writeLaunchRecord(home.disk, home.confirmed, settled)
   }
   const keep = { versions: settings.keepVersions, days: settings.keepDays, failed: record.failed?.version }
   try {
-    cleanHome(home, keep, deps.clock())
+    const quarantine = quarantinedAt(loadState(home, settings.root, warn), deps.clock())
+    await cleanHome(home, { ...keep, quarantine }, deps.clock())
   } catch (error) {
     // A rest that cannot be removed takes room, no more: it must not hold up the next update for ever.
     warn(`cannot tidy up: ${(error as Error).message}`)
@@ -57,7 +58,7 @@ function quarantineFailed(
     )
   }
   const { failed: _, ...settled } = record
-  writeLaunchRecord(home.current, settled)
+  writeLaunchRecord(home.disk, home.current, settled)
   deps.emit({ kind: 'rolled-back', version: failed.version, to: record.version, reason: failed.reason })
   return settled
 }

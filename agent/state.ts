@@ -1,8 +1,6 @@
 // What an updater believes between polls. Two copies are kept: a damaged one is set aside and the other is used; with
 // both gone the pinned root stands, and the floors come from the receipts of what is installed (SPEC.md, "State").
 
-import { renameSync } from 'node:fs'
-
 import {
   type Floor,
   hashShape,
@@ -22,12 +20,16 @@ import { type InstalledRollout, installedRollouts } from './receipt.ts'
 
 const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
+export const APPROVALS_MAX = 100
 const STATE_MAX_BYTES = 4 * 1024 * 1024
 
 const CHANNEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
-const { array, integer, object, oneOf, optional, anything, record, string } = shape
+const { array, integer, optional, anything, record, string } = shape
+// Open, and of any later format too: a newer updater that was rolled back leaves its state to this one. What this one
+// does not know is left out, and is gone with the next write; a floor MUST NOT be.
+const object = <F extends shape.Fields>(fields: F) => shape.object(fields, { open: true })
 const stateShape = object({
-  format: oneOf(STATE_FORMAT),
+  format: string({ pattern: /^moult-state\/[1-9][0-9]{0,5}$/, says: `${STATE_FORMAT} or a later one` }),
   root: anything(),
   floors: record(CHANNEL, object({ sequence: integer(), digest: string({ max: 64 }) }), { max: 100 }),
   timeFloorMs: integer(),
@@ -35,6 +37,7 @@ const stateShape = object({
   quarantine: array(object({ sha256: hashShape, version: versionShape, reason: string(), at: string() }), {
     max: QUARANTINE_MAX,
   }),
+  approved: optional(array(object({ sha256: hashShape, version: versionShape, at: string() }), { max: APPROVALS_MAX })),
   /** Validator of the cached manifest: its HTTP ETag and the hash of the stored body. */
   cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 32 * 1024 }) })),
   fallbackId: optional(string({ max: 64 })),
@@ -48,6 +51,13 @@ export interface QuarantineEntry {
   readonly at: string
 }
 
+export interface Approval {
+  readonly sha256: string
+  readonly version: string
+  /** RFC 3339 date. */
+  readonly at: string
+}
+
 export interface State {
   readonly root: Root
   /** The newest rollout accepted on each channel: every channel counts for itself. */
@@ -56,6 +66,8 @@ export interface State {
   readonly timeFloorMs: number
   readonly rollbackFloor?: string
   readonly quarantine: readonly QuarantineEntry[]
+  /** Artifacts that a person lets in. */
+  readonly approved?: readonly Approval[]
   readonly cached?: { readonly etag?: string; readonly sha256: string; readonly url: string }
   /** Random agent id for machines that have none of their own. */
   readonly fallbackId?: string
@@ -75,7 +87,7 @@ export function loadState(home: Home, pinned: Root, warn: (message: string) => v
     } catch (error) {
       warn(`a damaged state file was set aside: ${path}: ${(error as Error).message}`)
       try {
-        renameSync(path, `${path}.damaged`)
+        home.disk.rename(path, `${path}.damaged`)
       } catch {
         // A read-only home keeps its damaged file; the other copy serves all the same.
       }
@@ -128,7 +140,17 @@ export function saveState(home: Home, state: State): void {
   )
   // What cannot be read back MUST NOT replace what can: the sequence floor would be lost with it.
   if (old.length > 0) readState(Buffer.from(text), root)
-  for (const path of old) replaceFile(path, text)
+  for (const path of old) replaceFile(home.disk, path, text)
+}
+
+export function approvedHashes({ approved = [] }: State): ReadonlySet<string> {
+  return new Set(approved.map(({ sha256 }) => sha256))
+}
+
+/** The state with one more approval; the oldest goes when the list is full. */
+export function withApproved(state: State, approval: Approval): State {
+  const others = (state.approved ?? []).filter(({ sha256 }) => sha256 !== approval.sha256)
+  return { ...state, approved: [...others, approval].slice(-APPROVALS_MAX) }
 }
 
 /** The state with one more artifact that is never tried again; the oldest entry goes when the list is full. */
@@ -138,7 +160,7 @@ export function withQuarantined(state: State, entry: QuarantineEntry): State {
 }
 
 /** Reasons that may lie outside the version, with the network or the machine: such an entry holds for a day. */
-const PASSING_REASONS = new Set(['no-verified-poll', 'preflight'])
+const PASSING_REASONS = new Set(['no-verified-poll', 'preflight', 'pre-hook', 'damaged'])
 const PASSING_MS = 24 * 60 * 60 * 1000
 
 /** Hashes that are not installed now. @param now milliseconds since 1970 */

@@ -18,6 +18,9 @@ const RESTART_MAX_MS = 60_000
 /** A program that ran this long has recovered: the next restart waits the shortest time again. */
 const STEADY_MS = 60_000
 
+/** What launchers, supervisors and updaters tell the programs that they start. */
+const TOLD_VARIABLE = /^MOULT_(?:HOME|VERSION|TRIAL|LAUNCHER|LAUNCH|SUPERVISED|PREFLIGHT|HOOK|PREVIOUS)$/
+
 export interface SuperviseOptions {
   readonly settings: Settings
   readonly overrides: Partial<SettingsFile>
@@ -90,7 +93,7 @@ async function runOnce(
     home: settings.home.path,
     settings: overrides,
     firstPollMs: Math.max(0, polls.dueMs - performance.now()),
-    env,
+    env: { ...env, MOULT_LAUNCHER: '1', MOULT_VERSION: launch.version },
     onEvent: (event) => {
       if (event.kind === 'checked' || event.kind === 'check-failed')
         polls.dueMs = performance.now() + settings.intervalMs
@@ -119,7 +122,8 @@ async function runOnce(
 
 /** @returns undefined where the system refuses at once, say for want of memory or of room for the arguments */
 function startProgram(launch: Launch, { settings, args, env, onEvent }: SuperviseOptions): ChildProcess | undefined {
-  const { MOULT_TRIAL: _, ...inherited } = env
+  // A launcher or supervisor above this one has said the same things of itself.
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !TOLD_VARIABLE.test(name)))
   let child: ChildProcess
   try {
     child = spawn(launch.program, args, {

@@ -1,28 +1,42 @@
 // Unpacks the archive of a tree. Only regular files and directories with plain names come out; anything else in the
-// archive refuses all of it. Its bytes were verified before, so this guards against a broken or stolen build.
+// archive refuses all of it. Its bytes are hashed once more as they are read: the file may have been exchanged since the
+// download was verified.
 
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { ReadEntry } from 'tar'
 
-import { entryPathShape, isMoultError, MoultError } from '../manifests/index.ts'
-import { writeAll } from './artifact-file.ts'
-import { syncDirectory } from './durable-file.ts'
-import { RECEIPT_NAME } from './receipt.ts'
+import { entryPathShape, isMoultError, isPortablePath, MoultError } from '../manifests/index.ts'
+import type { Disk } from './disk.ts'
+import { RECEIPT_NAME, SUMS_NAME } from './receipt.ts'
+import type { FileSum } from './sums.ts'
 
 const ENTRIES_MAX = 100_000
 const BLOCK_BYTES = 512
 /** How gzip and Zstandard begin. */
 const COMPRESSED = /^(?:\x1f\x8b|\x28\xb5\x2f\xfd)/
 
+/** The record of a pax header: its own length in bytes, a name, and a value. */
+const PAX_RECORD = /^([1-9][0-9]{0,5}) ([^\0-\x1f=]+)=([^\0-\x1f\x7f]*)$/
+
 /**
- * @param limit total bytes that may come out: the archive is not compressed, so never more than its own size
- * @throws MoultError ERR_STAGE_ARCHIVE, a file error, or the reason of `signal`; the caller removes `target`
+ * @param expected of the archive, which is not compressed: no more than its own size may come out of it
+ * @returns the files that came out
+ * @throws MoultError ERR_STAGE_ARCHIVE, ERR_BYTES_HASH, a file error, or the reason of `signal`; the caller removes
+ * `target`
  */
-export async function unpackTar(archive: string, target: string, limit: number, signal?: AbortSignal): Promise<void> {
+export async function unpackTar(
+  disk: Disk,
+  archive: string,
+  target: string,
+  expected: { readonly size: number; readonly sha256: string },
+  signal?: AbortSignal,
+): Promise<FileSum[]> {
+  const files: FileSum[] = []
   const directories = new Set([target])
   const names = new Map<string, Listed>()
   let total = 0
@@ -30,7 +44,7 @@ export async function unpackTar(archive: string, target: string, limit: number, 
     signal?.throwIfAborted()
     const path = checkedPath(entry, names)
     total += entry.size
-    if (total > limit || names.size > ENTRIES_MAX) throw refusal('more than the archive can hold', entry.path)
+    if (total > expected.size || names.size > ENTRIES_MAX) throw refusal('more than the archive can hold', entry.path)
     const place = join(target, path)
     for (
       let parent = entry.type === 'Directory' ? place : dirname(place);
@@ -39,34 +53,44 @@ export async function unpackTar(archive: string, target: string, limit: number, 
     ) {
       directories.add(parent)
     }
-    await mkdir(entry.type === 'Directory' ? place : dirname(place), { recursive: true, mode: 0o755 })
+    disk.makeDirectory(entry.type === 'Directory' ? place : dirname(place), 0o755)
     if (entry.type === 'Directory') entry.resume()
-    else await writeEntry(entry, place, signal)
+    else files.push({ path, sha256: await writeEntry(disk, entry, place, signal) })
   }
   // The parser drops a last block that is cut off without a word.
   if ((await stat(archive)).size % BLOCK_BYTES !== 0) throw refusal('not a sound tar', 'cut off')
-  await readEntries(archive, take, signal)
+  const sha256 = await readEntries(archive, take, signal)
+  if (sha256 !== expected.sha256) {
+    throw new MoultError('ERR_BYTES_HASH', 'the archive was exchanged after its download', {
+      details: { sha256, expected: expected.sha256 },
+    })
+  }
   for (const directory of directories) {
-    syncDirectory(directory)
+    disk.syncDirectory(directory)
     // These calls block: between them the program, and whoever wants to abort, have their turn.
     await nextTurn()
     signal?.throwIfAborted()
   }
+  return files
 }
 
-/** Hands over one entry after the other: the parser waits while an entry's body is unread. */
+/**
+ * Hands over one entry after the other: the parser waits while an entry's body is unread.
+ * @returns the hash of all bytes that were read
+ */
 async function readEntries(
   archive: string,
   take: (entry: ReadEntry) => Promise<void>,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   // Loaded when the first tree comes: most agents are one file, and never need it.
   const { Parser } = await import('tar')
+  const hash = createHash('sha256')
   let work = Promise.resolve()
   let current: ReadEntry | undefined
   let failure: Error | undefined
   const parser = new Parser({ strict: true, maxMetaEntrySize: 64 * 1024 })
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     const input = createReadStream(archive)
     const fail = (error: Error): void => {
       if (failure !== undefined) return
@@ -85,20 +109,40 @@ async function readEntries(
     })
     // Not skipped in silence: without a header that was too large, the next entry would come out under another name.
     parser.on('ignoredEntry', (entry: ReadEntry) => fail(refusal(`an entry of type ${entry.type}`, entry.path)))
+    parser.on('meta', (text: string) => {
+      if (!isSoundHeader(text)) fail(refusal('a header that names no file', text))
+    })
     parser.on('error', fail)
     parser.on('warn', (_code: string, message: string | Error) => fail(refusal('not a sound tar', String(message))))
-    parser.on('end', () => void work.then(() => (failure === undefined ? resolve() : undefined), fail))
+    parser.on(
+      'end',
+      () => void work.then(() => (failure === undefined ? resolve(hash.digest('hex')) : undefined), fail),
+    )
     input.on('error', fail)
     input.once('data', (chunk) => {
       // The parser would unpack these of its own accord, and what comes out has no signed size.
       if (COMPRESSED.test((chunk as Buffer).toString('latin1', 0, 4))) fail(refusal('compressed', archive))
     })
     input.on('data', (chunk) => {
+      hash.update(chunk)
       if (!input.destroyed && !parser.write(chunk as Buffer)) input.pause()
     })
     parser.on('drain', () => input.resume())
     input.on('end', () => parser.end())
   })
+}
+
+/** The parser passes over records that it cannot read, and ends a value at a NUL: others would see another name. */
+function isSoundHeader(text: string): boolean {
+  if (!PAX_RECORD.test(text.split('\n', 1)[0] ?? '')) return /^[^\0-\x1f]+\0?$/.test(text)
+  const lines = text.split('\n')
+  return (
+    lines.pop() === '' &&
+    lines.every((line) => {
+      const [, length, key, value] = PAX_RECORD.exec(line) ?? []
+      return Number(length) === Buffer.byteLength(line) + 1 && (key !== 'size' || /^[0-9]{1,15}$/.test(value ?? ''))
+    })
+  )
 }
 
 interface Listed {
@@ -116,7 +160,8 @@ function checkedPath(entry: ReadEntry, names: Map<string, Listed>): string {
   } catch {
     throw refusal('a name that is not allowed', entry.path)
   }
-  if (path.toLowerCase() === RECEIPT_NAME) throw refusal('a reserved name', entry.path)
+  if (!isPortablePath(path)) throw refusal('a name that Windows cannot store', entry.path)
+  if ([RECEIPT_NAME, SUMS_NAME].includes(path.toLowerCase())) throw refusal('a reserved name', entry.path)
   for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) {
     const listed = names.get(parent.toLowerCase())
     if (listed === undefined) names.set(parent.toLowerCase(), { path: parent, kind: 'parent' })
@@ -130,18 +175,22 @@ function checkedPath(entry: ReadEntry, names: Map<string, Listed>): string {
   return path
 }
 
-async function writeEntry(entry: ReadEntry, place: string, signal?: AbortSignal): Promise<void> {
+/** @returns the hash of what was written */
+async function writeEntry(disk: Disk, entry: ReadEntry, place: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
   const isExecutable = ((entry.mode ?? 0) & 0o111) !== 0
-  const file = await open(place, 'wx', isExecutable ? 0o755 : 0o644)
+  const file = await disk.create(place, isExecutable ? 0o755 : 0o644)
   try {
     let at = 0
     for await (const chunk of entry as AsyncIterable<Buffer>) {
       signal?.throwIfAborted()
-      await writeAll(file, chunk, at)
+      hash.update(chunk)
+      await file.write(chunk, at)
       at += chunk.length
     }
     if (at !== entry.size) throw refusal('a cut-off entry', entry.path)
     await file.sync()
+    return hash.digest('hex')
   } finally {
     await file.close()
   }

@@ -1,14 +1,45 @@
-import { syncDirectory } from './durable-file.ts'
-import { readLaunchRecord } from './launch-record.ts'
+import { noteAvailable } from './available.ts'
+import { prepareHome } from './home.ts'
+import { installedRecord, type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
 import { programOf } from './receipt.ts'
 import type { Settings } from './settings.ts'
+import type { Environment } from './settings-environment.ts'
+import { settle } from './settle.ts'
+import { updateRole } from './update-role.ts'
 import { update, type UpdateDeps, type UpdateResult } from './update.ts'
 
 export interface RunningProgram {
   readonly version: string
-  /** Whether the launcher started it: what runs was what the launch record named. */
+  /** Whether the launcher started it. */
   readonly isLaunched: boolean
   readonly isOnTrial: boolean
+  /** Whether another version is in place already and waits for the next start of the program. */
+  readonly isReplaced?: boolean
+}
+
+/**
+ * Whether the launcher started a program: it is what the record names, or what it was to replace. That runs when a try
+ * could not be counted, say on a full disk, and MUST NOT pass for one that knows no launcher: it would never try again.
+ *
+ * @param env of the program, in which the launcher says what it started
+ */
+export function isLaunched(record: LaunchRecord, version: string, env: Environment): boolean {
+  if (record.version === version) return true
+  const isToldSo = env['MOULT_LAUNCHER'] === '1' && env['MOULT_VERSION'] === version
+  return isToldSo && record.trial !== undefined && record.previous === version
+}
+
+/**
+ * Takes note of the last trial before the first poll. The caller holds the lock. Where others bring the updates, nothing
+ * needs to be installed here: then `version`, the program that asks, is what runs.
+ *
+ * @throws MoultError ERR_HOME_INVALID or ERR_STAGE_*
+ */
+export async function settleRunning(settings: Settings, version: string, deps: UpdateDeps): Promise<LaunchRecord> {
+  const { home } = settings
+  if (updateRole(settings).kind !== 'report' || installedRecord(home) !== undefined) return settle(settings, deps)
+  prepareHome(home)
+  return { version }
 }
 
 /**
@@ -21,15 +52,28 @@ export async function updateRunning(
   deps: UpdateDeps,
 ): Promise<UpdateResult> {
   const { home } = settings
-  const { version, isLaunched, isOnTrial } = running
+  const { version, isLaunched, isOnTrial, isReplaced } = running
   const record = readLaunchRecord(home.current)
   const isCurrent = isLaunched && record?.version === version
-  if (isLaunched && !isCurrent && record?.trial?.started === 0 && programOf(home, record.version) !== undefined) {
-    // Swapped by a command beside us, or by ourselves with an error after the fact: made sure of, and started.
-    syncDirectory(home.path)
+  if (
+    isLaunched &&
+    !isCurrent &&
+    !isReplaced &&
+    record?.trial !== undefined &&
+    (record.trial.started === 0 || record.previous === version) &&
+    programOf(home, record.version) !== undefined
+  ) {
+    // Swapped by a command beside us, or by ourselves with an error after the fact, or the launcher could not count the
+    // try: written once more, which makes sure of it, and shows that it can be counted now. Then it is started.
+    writeLaunchRecord(home.disk, home.current, record)
     return { kind: 'swapped', version: record.version }
   }
   // On probation the next update has to wait, as it would take away the version to go back to. Something else than what
   // runs may not pass for it either: it has proved nothing here, or was just given up.
-  return update(settings, { apply: settings.autoInstall && isCurrent && !isOnTrial }, deps)
+  const mayInstall = updateRole(settings).kind === 'install'
+  const apply = mayInstall && settings.autoInstall && isCurrent && !isOnTrial
+  // Where others bring the updates, what runs is what they brought, whatever this home holds.
+  const result = await update(settings, { apply, ...(mayInstall ? {} : { running: version }) }, deps)
+  noteAvailable(settings, result, version, deps)
+  return result
 }

@@ -4,18 +4,23 @@
 //
 // What follows, in another process: launch (launcher/launch.sh) -> probation -> confirm or roll back (probation.ts).
 
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+
 import {
   type AgentFacts,
   type Binary,
   decide,
   type Decision,
   formatDate,
+  formatDuration,
   isMoultError,
   isRoleTightened,
   type Manifest,
   MoultError,
   NO_FLOOR,
   parseDate,
+  type Platform,
   platformOf,
   sha256,
   type Verified,
@@ -25,18 +30,22 @@ import { withAgentId } from './agent-id.ts'
 import { downloadArtifact, usableSources } from './download.ts'
 import { readIfPossible, replaceFile } from './durable-file.ts'
 import type { AgentEvent } from './events.ts'
+import { runHook } from './hooks.ts'
 import { type InstalledRollout, programOf } from './receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
 import { BUILT_AT_MS } from './moult-version.ts'
 import { pollManifest, type PolledManifest } from './poll.ts'
 import type { Settings } from './settings.ts'
 import { stageVersion } from './stage.ts'
-import { loadState, quarantinedAt, saveState, type State, withQuarantined } from './state.ts'
+import { approvedHashes, loadState, quarantinedAt, saveState, type State, withQuarantined } from './state.ts'
+import type { Monotonic } from './trial-clock.ts'
 import { userAgentOf } from './user-agent.ts'
 
 export interface UpdateDeps {
   /** Milliseconds since 1970. */
   readonly clock: () => number
+  /** The machine's own when absent. */
+  readonly monotonic?: () => Monotonic
   readonly emit: (event: AgentEvent) => void
   readonly signal?: AbortSignal | undefined
 }
@@ -44,6 +53,10 @@ export interface UpdateDeps {
 export interface UpdateOptions {
   /** False: decide and report, but change nothing that runs. */
   readonly apply: boolean
+  /** What runs, where that is not what is installed here: in a container that others update. */
+  readonly running?: string
+  /** Of what runs, where that is not this machine. */
+  readonly platform?: Platform
 }
 
 export type UpdateResult =
@@ -61,7 +74,8 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   const record = installedRecord(home)
   const loaded = loadState(home, settings.root, (message) => deps.emit({ kind: 'warning', message }))
   const { id, state } = withAgentId(settings.root.name, loaded)
-  const userAgent = userAgentOf(settings.root.name, record?.version, settings.channel)
+  const running = options.running ?? record?.version
+  const userAgent = userAgentOf(settings.root.name, running, settings.channel)
 
   const polled = await pollManifest(home, state, {
     url: settings.url,
@@ -72,13 +86,14 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   })
   const manifest = acceptManifest(settings, state, polled, deps)
   const now = timeOf(state, deps)
-  const decision = decide(manifest, factsOf(state, record, settings.id ?? id, now), now)
+  const platform = options.platform ?? platformOf(process.platform, process.arch)
+  const decision = decide(manifest, factsOf(settings, state, { id: settings.id ?? id, running, platform }, now), now)
   deps.emit({ kind: 'checked', decision, sequence: manifest.rollout.sequence })
   if (decision.kind !== 'install' || !options.apply) return { kind: 'checked', decision, manifest }
 
   const { version, binary } = decision
   const bytes = usableSources(binary)[0]?.size ?? binary.size
-  deps.emit({ kind: 'update-found', version, running: record?.version ?? 'nothing', reason: decision.reason, bytes })
+  deps.emit({ kind: 'update-found', version, running: running ?? 'nothing', reason: decision.reason, bytes })
   const artifact = await downloadArtifact(home, binary, {
     base: settings.url,
     userAgent,
@@ -91,14 +106,17 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     signal: deps.signal,
     emit: deps.emit,
   })
+  const late = AbortSignal.timeout(settings.installTimeoutMs)
   try {
     await stageVersion(home, manifest.release, binary, artifact, {
       preflight: settings.preflight,
       running: record?.version,
       rollout: installedBy(settings, manifest),
-      signal: deps.signal,
+      preUpdate: preUpdateOf(settings, version, binary, record, deps),
+      signal: AbortSignal.any([late, ...(deps.signal === undefined ? [] : [deps.signal])]),
     })
   } catch (error) {
+    if (late.aborted && deps.signal?.aborted !== true && !isHookError(error)) throw lateError(settings, version, error)
     refuseForNow(settings, version, binary, error, deps)
     throw error
   }
@@ -131,7 +149,7 @@ function acceptManifest(
   const digest = sha256(polled.bytes)
   // Compared with the file, not with what the state says of it: a damaged copy comes back whole.
   if (polled.isFresh && readIfPossible(home.manifest)?.equals(polled.bytes) !== true)
-    replaceFile(home.manifest, polled.bytes)
+    replaceFile(home.disk, home.manifest, polled.bytes)
   const cached = { sha256: digest, url: settings.url.href, ...(polled.etag === undefined ? {} : { etag: polled.etag }) }
   // A signed date raises the time floor only as far as the clock agrees: one dated in the future by a broken or stolen
   // key would else make every later statement look expired.
@@ -147,10 +165,44 @@ function installedBy(settings: Settings, manifest: Manifest): InstalledRollout {
 
 /** What did not start here at its first trial is not downloaded again at every poll. */
 function refuseForNow(settings: Settings, version: string, binary: Binary, error: unknown, deps: UpdateDeps): void {
-  if (!isMoultError(error) || (error.code !== 'ERR_STAGE_PREFLIGHT' && error.code !== 'ERR_STAGE_ARCHIVE')) return
+  if (!isMoultError(error)) return
+  if (!['ERR_STAGE_PREFLIGHT', 'ERR_STAGE_ARCHIVE', 'ERR_STAGE_HOOK'].includes(error.code)) return
+  const reason = isHookError(error) ? 'pre-hook' : 'preflight'
   const state = loadState(settings.home, settings.root, () => undefined)
   const at = formatDate(deps.clock())
-  saveState(settings.home, withQuarantined(state, { sha256: binary.sha256, version, reason: 'preflight', at }))
+  const { sha256: digest } = binary
+  saveState(settings.home, withQuarantined(state, { sha256: digest, version, reason, at }))
+  deps.emit({ kind: 'quarantined', version, sha256: digest, reason })
+}
+
+/** The hook that comes before the swap; the first version of a home is no update, and has none. */
+function preUpdateOf(
+  { home, installTimeoutMs: limitMs }: Settings,
+  version: string,
+  { hooks }: Binary,
+  record: LaunchRecord | undefined,
+  { emit, signal }: UpdateDeps,
+): ((directory: string) => Promise<void>) | undefined {
+  const [path, previous] = [hooks?.pre_update, record?.version]
+  if (path === undefined || previous === undefined) return undefined
+  const hook = 'pre_update'
+  return async (directory) => {
+    const startedMs = performance.now()
+    await runHook({ home, hook, directory, path: join(directory, path), version, previous, limitMs, signal })
+    emit({ kind: 'hook-done', version, hook, ms: Math.round(performance.now() - startedMs) })
+  }
+}
+
+function isHookError(error: unknown): boolean {
+  return isMoultError(error) && error.code === 'ERR_STAGE_HOOK'
+}
+
+/** What took too long may be well the next time, so nothing is held against the version. */
+function lateError({ installTimeoutMs }: Settings, version: string, cause: unknown): MoultError {
+  return new MoultError('ERR_STAGE_IO', `not staged within ${formatDuration(installTimeoutMs)}: ${version}`, {
+    hint: 'A slow disk or preflight may need a longer `installTimeout`.',
+    cause,
+  })
 }
 
 /** The time, never earlier than a date that is known to be past. */
@@ -158,13 +210,18 @@ function timeOf(state: State, deps: UpdateDeps): number {
   return Math.max(deps.clock(), state.timeFloorMs, BUILT_AT_MS)
 }
 
-function factsOf(state: State, record: LaunchRecord | undefined, id: string, now: number): AgentFacts {
+function factsOf(
+  { policy }: Settings,
+  state: State,
+  who: Pick<AgentFacts, 'id' | 'running' | 'platform'>,
+  now: number,
+): AgentFacts {
+  const { needsApproval, windows, percentCap } = policy
   return {
-    id,
-    platform: platformOf(process.platform, process.arch),
-    running: record?.version,
+    ...who,
     quarantine: quarantinedAt(state, now),
     rollbackFloor: state.rollbackFloor,
+    policy: { percentCap, windows, ...(needsApproval ? { approved: approvedHashes(state) } : {}) },
   }
 }
 
@@ -177,10 +234,10 @@ function swap(settings: Settings, version: string, record: LaunchRecord | undefi
   const previous = record?.trial === undefined ? record?.version : record.previous
   if (previous === undefined) {
     // The first version on this machine has nothing to go back to, so there is no trial either.
-    writeLaunchRecord(home.confirmed, { version })
-    writeLaunchRecord(home.current, { version })
+    writeLaunchRecord(home.disk, home.confirmed, { version })
+    writeLaunchRecord(home.disk, home.current, { version })
   } else {
-    writeLaunchRecord(home.current, { version, previous, trial: { started: 0, tries } })
+    writeLaunchRecord(home.disk, home.current, { version, previous, trial: { started: 0, tries } })
   }
   deps.emit({ kind: 'swapped', version, previous })
   return { kind: 'swapped', version, ...(previous === undefined ? {} : { previous }) }

@@ -10,7 +10,7 @@ export interface UpdaterOptions {
   settings?: Partial<SettingsFile>
   /** Healthy when true; asked repeatedly during a probation. A check that throws or hangs counts as unhealthy. */
   health?: () => boolean | Promise<boolean>
-  /** Lets the agent finish its work before a restart; it has 30 seconds. */
+  /** Lets the agent finish its work before a restart, within the setting `drainTimeout`. */
   beforeRestart?: () => void | Promise<void>
   /** Starts what the launch record names; exits with code 100 when absent. */
   restart?: () => void | Promise<void>

@@ -3,28 +3,27 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { isMoultError } from '../manifests/index.ts'
 import { EventSink } from './event-sink.ts'
 import { healthCheckOf } from './health.ts'
-import { type Home, homeAt } from './home.ts'
-import { noteCheck } from './last-check.ts'
-import { type LaunchRecord, readLaunchRecord } from './launch-record.ts'
+import { homeAt } from './home.ts'
+import { Journal } from './journal.ts'
+import { launcherWarnings, type LaunchRecord, readLaunchRecord } from './launch-record.ts'
 import { withLock } from './lock.ts'
 import { retryAfterOf } from './poll.ts'
 import { runProbation } from './probation.ts'
 import { drain, exitForUpdate } from './restart.ts'
+import { restartItself } from './restart-methods.ts'
 import { firstPollDelayMs, nextPollDelayMs, POLL_INTERVAL_MS } from './schedule.ts'
-import { settle } from './settle.ts'
 import { loadSettings, type Settings } from './settings.ts'
+import { endTrial, finishUpdate, giveUp, type TrialContext, type TrialEnd } from './trial.ts'
 import type { UpdateDeps, UpdateResult } from './update.ts'
-import { type RunningProgram, updateRunning } from './update-running.ts'
+import { updateRole } from './update-role.ts'
+import { isLaunched, type RunningProgram, settleRunning, updateRunning } from './update-running.ts'
 import type { UpdaterOptions } from './updater-options.ts'
-import { confirmVersion, rollBackVersion } from './verdict.ts'
 
 /** On probation polls come quicker until one succeeds: without it the new version cannot be confirmed. */
 const TRIAL_INTERVAL_MS = 10_000
 const TRIAL_POLL_MIN_MS = 1000
-const LOCK_RETRY_MS = 200
 const SETTINGS_RETRY_MS = 1000
 
 export class Updater {
@@ -39,8 +38,10 @@ export class Updater {
   #isVouchedFor = false
   #hasVerified = false
   #isOnTrial = false
-  /** Whether the launcher started us: what runs was what is installed. */
+  /** Whether the launcher started us. */
   #isLaunched = false
+  /** Another version is in place, and the restart that was asked for has not come. */
+  #isReplaced = false
   #failures = 0
 
   constructor(options: UpdaterOptions) {
@@ -74,15 +75,23 @@ export class Updater {
   async #run(): Promise<void> {
     const settings = await this.#readSettings()
     if (settings === undefined) return
+    const role = updateRole(settings)
+    if (role.warning !== undefined) this.#events.warn(role.warning)
+    if (role.kind === 'none') return
+    const journal = new Journal(settings, this.#deps())
+    this.#events.keep(journal.note)
+    for (const warning of launcherWarnings(this.#options.env ?? process.env)) this.#events.warn(warning)
     const record = await this.#settled(settings)
     if (record === undefined) return
     const { version } = this.#options
     this.#events.emit({ kind: 'started', version, url: settings.url.href, intervalMs: settings.intervalMs })
-    if (record.version !== version)
+    this.#isLaunched = isLaunched(record, version, this.#options.env ?? process.env)
+    if (!this.#isLaunched)
       this.#events.warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
-    this.#isLaunched = record.version === version
-    this.#isOnTrial = record.trial !== undefined && this.#isLaunched
-    await Promise.all([this.#poll(settings), this.#isOnTrial ? this.#probation(settings, record) : undefined])
+    this.#isOnTrial = record.trial !== undefined && record.version === version
+    if (this.#isOnTrial) await this.#endTrial(settings, await finishUpdate(settings, record, this.#trialContext()))
+    if (this.#stop.signal.aborted) return
+    await Promise.all([this.#poll(settings, journal), this.#isOnTrial ? this.#probation(settings, record) : undefined])
   }
 
   /** Settings that cannot be read now, such as a file that is just being written, are read again later. */
@@ -109,7 +118,8 @@ export class Updater {
       }
       // A version on trial that cannot read its settings could never update again; the one before it could.
       if (delayMs > SETTINGS_RETRY_MS && readLaunchRecord(homeAt(home).current)?.trial !== undefined) {
-        await this.#attempt(delayMs, () => this.#rollBack(homeAt(home), 'settings'))
+        const end = await giveUp(homeAt(home), 'settings', delayMs, this.#trialContext())
+        if (end === 'rolled-back') await this.#restart()
       }
       await this.#wait(delayMs)
     }
@@ -120,7 +130,7 @@ export class Updater {
   async #settled(settings: Settings): Promise<LaunchRecord | undefined> {
     for (;;) {
       try {
-        return await withLock(settings.home, async () => settle(settings, this.#deps()))
+        return await withLock(settings.home, () => settleRunning(settings, this.#options.version, this.#deps()))
       } catch (error) {
         this.#events.emit({ kind: 'check-failed', error, nextMs: settings.intervalMs })
         await this.#wait(settings.intervalMs)
@@ -129,7 +139,7 @@ export class Updater {
     }
   }
 
-  async #poll(settings: Settings): Promise<void> {
+  async #poll(settings: Settings, journal: Journal): Promise<void> {
     const { firstPollMs, random = Math.random } = this.#options
     const { intervalMs } = settings
     const trialDelayMs = (): number => Math.min(intervalMs, firstPollDelayMs(TRIAL_INTERVAL_MS, random()))
@@ -140,8 +150,9 @@ export class Updater {
       if (this.#stop.signal.aborted) return
       const result = await this.#check(settings)
       if (this.#stop.signal.aborted) return
-      noteCheck(settings.home, result, (this.#options.clock ?? Date.now)())
-      if (result.kind === 'swapped') return this.#restart()
+      journal.check(result)
+      if (result.kind === 'swapped') await this.#restart(settings)
+      if (this.#stop.signal.aborted) return
       delayMs = nextPollDelayMs(
         intervalMs,
         this.#failures,
@@ -170,7 +181,12 @@ export class Updater {
   }
 
   #facts(): RunningProgram {
-    return { version: this.#options.version, isLaunched: this.#isLaunched, isOnTrial: this.#isOnTrial }
+    return {
+      version: this.#options.version,
+      isLaunched: this.#isLaunched,
+      isOnTrial: this.#isOnTrial,
+      isReplaced: this.#isReplaced,
+    }
   }
 
   async #probation(settings: Settings, record: LaunchRecord): Promise<void> {
@@ -184,47 +200,32 @@ export class Updater {
       isVouchedFor: () => this.#isVouchedFor,
       signal: this.#stop.signal,
     })
-    const end =
-      outcome.kind === 'healthy' ? () => this.#confirm(settings) : () => this.#rollBack(settings.home, outcome.reason)
-    while (!(await this.#attempt(settings.intervalMs, end))) await this.#wait(settings.intervalMs)
+    await this.#endTrial(settings, await endTrial(settings, outcome, this.#trialContext()))
   }
 
-  async #attempt(nextMs: number, end: () => Promise<void>): Promise<boolean> {
-    try {
-      await end()
-      return true
-    } catch (error) {
-      if (this.#stop.signal.aborted) return true
-      // The lock is held by a poll of our own for moments only.
-      if (isMoultError(error) && error.code === 'ERR_LOCK_HELD') {
-        await sleep(LOCK_RETRY_MS)
-        return this.#attempt(nextMs, end)
-      }
-      this.#events.emit({ kind: 'check-failed', error, nextMs })
-      return false
+  async #endTrial(settings: Settings, end: TrialEnd | undefined): Promise<void> {
+    if (end !== undefined) this.#isOnTrial = false
+    if (end === 'rolled-back') await this.#restart(settings)
+  }
+
+  #trialContext(): TrialContext {
+    const { version } = this.#options
+    const { clock, emit } = this.#deps()
+    return { version, clock, emit, wait: (delayMs) => this.#wait(delayMs), signal: this.#stop.signal }
+  }
+
+  /** Comes back without an end only when the program outlives it; polls then go on, and change nothing any more. */
+  async #restart(settings?: Settings): Promise<void> {
+    const { beforeRestart, restart, env = process.env } = this.#options
+    await drain(beforeRestart, settings?.drainTimeoutMs)
+    if (restart !== undefined || settings === undefined) {
+      await (restart ?? exitForUpdate)()
+      return this.#end()
     }
-  }
-
-  async #confirm(settings: Settings): Promise<void> {
-    const { version } = this.#options
-    if (await withLock(settings.home, async () => confirmVersion(settings, version)))
-      this.#events.emit({ kind: 'confirmed', version })
-    this.#isOnTrial = false
-  }
-
-  async #rollBack(home: Home, reason: string): Promise<void> {
-    const { version } = this.#options
-    const to = await withLock(home, async () => rollBackVersion(home, version, reason))
-    if (to !== undefined) return this.#restart()
-    this.#events.warn(`version ${version} failed its probation (${reason}), and there is no other to go back to`)
-    this.#isOnTrial = false
-  }
-
-  async #restart(): Promise<void> {
-    const { beforeRestart, restart = exitForUpdate } = this.#options
-    await drain(beforeRestart)
-    await restart()
-    this.#end()
+    const { home, root } = settings
+    const warn = (message: string): void => this.#events.warn(message)
+    await restartItself(settings.restart, { home, name: root.name, env, warn, signal: this.#stop.signal })
+    this.#isReplaced = true
   }
 
   #end(): void {

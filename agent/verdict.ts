@@ -1,9 +1,10 @@
 // How a trial ends: the new version is confirmed, or the one before it comes back. Each is one durable replacement.
 
 import { compareVersions } from '../manifests/index.ts'
+import { checksOf, findProven } from './fallback.ts'
 import type { Home } from './home.ts'
 import { type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './launch-record.ts'
-import { programOf, readReceipt } from './receipt.ts'
+import { readReceipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
 import { loadState, saveState } from './state.ts'
 
@@ -20,29 +21,41 @@ export function confirmVersion(settings: Settings, version: string): boolean {
   const { trial: _, ...confirmed } = record
   // `current` first: after a crash in between the trial is over, and `confirmed` names an older version that proved
   // itself. The other way round a trial on its last try would roll a confirmed version back.
-  writeLaunchRecord(home.current, confirmed)
-  writeLaunchRecord(home.confirmed, confirmed)
+  writeLaunchRecord(home.disk, home.current, confirmed)
+  writeLaunchRecord(home.disk, home.confirmed, confirmed)
   return true
 }
 
 /**
  * Makes the previous version what runs next, and marks `version` as failed. The caller holds the lock.
+ * @param warn see `rollbackTarget`
  * @returns the version that comes back, or undefined when there is none that could run: then nothing changes
  * @throws MoultError ERR_STAGE_*
  */
-export function rollBackVersion(home: Home, version: string, reason: string): string | undefined {
+export function rollBackVersion(
+  home: Home,
+  version: string,
+  reason: string,
+  warn?: (message: string) => void,
+): string | undefined {
   const record = readLaunchRecord(home.current)
   if (record?.version !== version) return undefined
-  const previous = rollbackTarget(home, record)
+  const previous = rollbackTarget(home, record, warn)
   if (previous === undefined) return undefined
-  writeLaunchRecord(home.current, { version: previous, failed: { version, reason } })
+  writeLaunchRecord(home.disk, home.current, { version: previous, failed: { version, reason } })
   return previous
 }
 
-/** The version that a failed trial, or a person, can go back to. */
-export function rollbackTarget(home: Home, record: LaunchRecord): string | undefined {
-  const { previous } = record
-  return previous !== undefined && programOf(home, previous) !== undefined ? previous : undefined
+/**
+ * The version that a failed trial, or a person, can go back to. Its files are hashed, as it may have rotted since it ran.
+ * @param warn called for each version that is damaged and therefore none
+ */
+export function rollbackTarget(
+  home: Home,
+  record: LaunchRecord,
+  warn: (message: string) => void = () => undefined,
+): string | undefined {
+  return findProven(home, record, checksOf(home, warn))
 }
 
 /** A confirmed release that names a `rollback_floor` may have changed the data: nothing below it is installed again. */

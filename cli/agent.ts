@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 
+import { registerAgentApprove } from './agent/approve.ts'
 import { registerAgentCheck } from './agent/check.ts'
 import { registerAgentConfirm } from './agent/confirm.ts'
 import { registerAgentExplain } from './agent/explain.ts'
+import { registerAgentHistory } from './agent/history.ts'
 import { registerAgentInstall } from './agent/install.ts'
 import { registerAgentRollback } from './agent/rollback.ts'
 import { registerAgentRun } from './agent/run.ts'
@@ -17,7 +19,9 @@ export function registerAgentCommands(program: Command): void {
   registerAgentRun(agent)
   registerAgentCheck(agent)
   registerAgentStatus(agent)
+  registerAgentHistory(agent)
   registerAgentExplain(agent)
+  registerAgentApprove(agent)
   registerAgentConfirm(agent)
   registerAgentRollback(agent)
 }

@@ -3,8 +3,16 @@
 
 export { BUCKETS, isInRollout, rolloutBucket } from './bucket.ts'
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
+export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
 export { formatDate, parseDate } from './dates.ts'
-export { type AgentFacts, decide, type Decision, rolloutPosition, type RolloutPosition } from './decide.ts'
+export {
+  type AgentFacts,
+  decide,
+  type Decision,
+  type HostPolicy,
+  rolloutPosition,
+  type RolloutPosition,
+} from './decide.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export {
   assertStrongPublicKey,
@@ -27,9 +35,12 @@ export {
 export { decodeBase64, decodePublicKey, encodeBase64, HEX_SHA256, type KeyId, keyIdOf } from './keys.ts'
 export * from './limits.ts'
 export {
+  type Attachment,
   type Binary,
   type Download,
   entryPathShape,
+  type HookName,
+  type Hooks,
   type Manifest,
   type Release,
   RELEASE_FORMAT,
@@ -43,6 +54,7 @@ export {
 } from './manifest.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
+export { isPortablePath } from './portable-path.ts'
 export {
   acceptRoots,
   assertSelfSigned,
@@ -66,5 +78,7 @@ export {
   versionShape,
 } from './statement.ts'
 export { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
+export { isEndingSoon } from './validity.ts'
 export { type Floor, NO_FLOOR, type Trust, type Verdict, type Verified, verifyManifest } from './verify-manifest.ts'
 export { compareVersions, isVersion, VERSION_MAX_CHARS } from './versions.ts'
+export { isWindowOpen, type MaintenanceWindow, nextOpening, WEEKDAYS, windowShape } from './window.ts'

@@ -9,6 +9,7 @@ export const SIGNATURE_TRIES_PER_KEY_MAX = 2
 export const KEYS_MAX = 64
 export const PLATFORMS_MAX = 64
 export const DOWNLOADS_MAX = 32
+export const ATTACHMENTS_MAX = 16
 export const STAGES_MAX = 100
 export const CHANGELOG_MAX_CHARS = 16 * 1024
 

@@ -1,7 +1,7 @@
 // The published file `version.json`: a release (immutable) and its rollout (mutable), each signed on its own (SPEC 3).
 
 import { parseDuration } from './durations.ts'
-import { CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX, STAGES_MAX } from './limits.ts'
+import { ATTACHMENTS_MAX, CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX, STAGES_MAX } from './limits.ts'
 import { PLATFORM_PATTERN } from './platform.ts'
 import {
   array,
@@ -46,6 +46,16 @@ const downloadShape = object(
   },
   { open: true },
 )
+/** Programs inside a tree that are run once at an update; see SPEC.md, "Hooks". */
+const hooksShape = object(
+  {
+    /** Before the swap: its failure leaves the old version in place. */
+    pre_update: optional(entryPathShape),
+    /** When the new version runs on trial: its failure rolls back. */
+    post_update: optional(entryPathShape),
+  },
+  { open: true },
+)
 const binaryShape = object(
   {
     url: urlShape,
@@ -55,10 +65,15 @@ const binaryShape = object(
     unpack: optional(oneOf('file', 'tar')),
     /** The program inside a tree. */
     entry: optional(entryPathShape),
+    hooks: optional(hooksShape),
     downloads: optional(array(downloadShape, { max: DOWNLOADS_MAX })),
   },
   { open: true },
 )
+
+/** A file beside the artifacts that agents pass over: for auditors, controllers and people. */
+const attachmentShape = object({ url: urlShape, sha256: hashShape, size: sizeShape }, { open: true })
+const ATTACHMENT_NAME = /^[a-z][a-z0-9_]{0,63}$/
 
 const singleLine = (max: number) => string({ max, pattern: /^[^\r\n]*$/, says: 'one line of text' })
 
@@ -73,6 +88,7 @@ export const releaseShape = object(
     changelog: optional(string({ max: CHANGELOG_MAX_CHARS })),
     container_image: optional(singleLine(512)),
     binaries: record(PLATFORM_PATTERN, binaryShape, { max: PLATFORMS_MAX }),
+    attachments: optional(record(ATTACHMENT_NAME, attachmentShape, { max: ATTACHMENTS_MAX })),
   },
   { open: true },
 )
@@ -106,6 +122,9 @@ export const rolloutShape = object(
 export type Release = ShapeOf<typeof releaseShape>
 export type Rollout = ShapeOf<typeof rolloutShape>
 export type Binary = ShapeOf<typeof binaryShape>
+export type Attachment = ShapeOf<typeof attachmentShape>
+export type Hooks = ShapeOf<typeof hooksShape>
+export type HookName = keyof Hooks
 export type Download = ShapeOf<typeof downloadShape>
 export type Stage = ShapeOf<typeof stageShape>
 

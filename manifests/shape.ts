@@ -17,7 +17,7 @@ interface OptionalShape<T> extends Shape<T> {
 }
 
 export type ShapeOf<S> = S extends Shape<infer T> ? T : never
-type Fields = Readonly<Record<string, Shape<unknown>>>
+export type Fields = Readonly<Record<string, Shape<unknown>>>
 type OptionalKeys<F extends Fields> = { [K in keyof F]: F[K] extends OptionalShape<unknown> ? K : never }[keyof F]
 type ObjectOf<F extends Fields> = { [K in Exclude<keyof F, OptionalKeys<F>>]: ShapeOf<F[K]> } & {
   [K in OptionalKeys<F>]?: ShapeOf<F[K]>

@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-const SHIPPED_FOLDERS = ['manifests', 'release', 'agent', 'fleet', 'local-server', 'cli']
+const SHIPPED_FOLDERS = ['manifests', 'release', 'agent', 'fleet', 'local-server', 'kubernetes', 'cli']
 /** Shipped files that the compiler does not emit. */
 const ASSET_NAME = /\.sh$/
 const SWAP_ATTEMPTS = 100

@@ -82,7 +82,9 @@ export class DemoStage {
   async startAgent(): Promise<void> {
     this.#healthPort = await freePort()
     this.say('$ while :; do <home>/launch; done')
-    const env = { ...process.env, HEARTBEAT_PORT: String(this.#healthPort), HEARTBEAT_INTERVAL_MS: '250' }
+    const heartbeat = { HEARTBEAT_PORT: String(this.#healthPort), HEARTBEAT_INTERVAL_MS: '250' }
+    // The demo may run in a container, where its home lies on no volume: nothing of it has to last.
+    const env = { ...process.env, ...heartbeat, DEPLOYMENT_MODE: 'vm' }
     // It leads a process group of its own, so that the agent goes when it goes.
     const agent = spawn('sh', ['-c', SUPERVISOR, 'supervisor', this.home], {
       env,

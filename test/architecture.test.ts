@@ -13,6 +13,7 @@ const FOLDERS = [
   'agent',
   'fleet',
   'local-server',
+  'kubernetes',
   'cli',
   'scripts',
   'bench',
@@ -43,7 +44,15 @@ test('no allowlist entry outlives its file, and each has a reason', () => {
 })
 
 const FACTS: PackageFacts = {
-  shippedDependencies: new Set(['undici', 'tar', 'semver', 'esbuild', '@aws-sdk/client-s3']),
+  shippedDependencies: new Set([
+    'undici',
+    'tar',
+    'semver',
+    'esbuild',
+    '@aws-sdk/client-s3',
+    '@aws-sdk/lib-storage',
+    '@kubernetes/client-node',
+  ]),
 }
 
 /** One planted violation each: [path, source, complaint]. */
@@ -63,9 +72,21 @@ const PLANTED: readonly (readonly [path: string, source: string, complaint: stri
   ['manifests/a.ts', `import 'node:fs'`, '1: manifests may not import node:fs'],
   ['manifests/a.ts', `const now = new Date()`, '1: manifests reads the clock'],
   ['agent/a.ts', `import 'esbuild'`, '1: agent may not import esbuild|build tool outside release and cli: esbuild'],
+  ['agent/a.ts', `import { rmSync } from 'node:fs'`, '1: changes files beside agent/disk.ts: rmSync'],
+  [
+    'agent/a.ts',
+    `import { lstat, rename as move } from 'node:fs/promises'`,
+    '1: changes files beside agent/disk.ts: rename',
+  ],
+  ['agent/a.ts', `import * as fs from 'node:fs'`, '1: changes files beside agent/disk.ts: *'],
+  ['agent/a.ts', `await import('node:fs')`, '1: changes files beside agent/disk.ts: *'],
   ['local-server/a.ts', `import 'esbuild'`, '1: build tool outside release and cli: esbuild'],
   ['release/a.ts', `await import('@aws-sdk/client-s3')`, '1: SDK outside release/publishers: @aws-sdk/client-s3'],
   ['release/publishers/a.ts', `import '@aws-sdk/client-s3'`, '1: SDK imported eagerly: @aws-sdk/client-s3'],
+  ['kubernetes/a.ts', `import '../release/x.ts'`, '1: kubernetes may not import release: ../release/x.ts'],
+  ['agent/a.ts', `import '../kubernetes/x.ts'`, '1: agent may not import kubernetes: ../kubernetes/x.ts'],
+  ['cli/a.ts', `await import('@kubernetes/client-node')`, '1: SDK outside kubernetes: @kubernetes/client-node'],
+  ['kubernetes/a.ts', `import '@kubernetes/client-node'`, '1: SDK imported eagerly: @kubernetes/client-node'],
   ['release/a.ts', `import 'left-pad'`, '1: not a dependency of the package: left-pad'],
   [
     'release/a.ts',
@@ -102,11 +123,16 @@ test('what is allowed is not reported', () => {
     ['manifests/a.ts', `import 'semver'\nimport 'node:crypto'\nimport './b.ts'\nconst then = new Date(0)`],
     ['release/index.ts', `import '../manifests/a.ts'\nimport 'esbuild'\nimport 'node:fs'`],
     ['release/publishers/s3.ts', `import type { S3 } from '@aws-sdk/client-s3'\nawait import('@aws-sdk/client-s3')`],
-    ['agent/a.ts', `import 'tar'\nimport '../manifests/a.ts'\nimport 'node:fs/promises'`],
+    [
+      'agent/a.ts',
+      `import 'tar'\nimport '../manifests/a.ts'\nimport { stat, type FileHandle } from 'node:fs/promises'`,
+    ],
+    ['agent/disk.ts', `import { rmSync } from 'node:fs'`],
     ['agent/b.ts', `// import '../release/x.ts'\nconst text = \`import '../release/x.ts'\``],
     ['cli/commands/a.ts', `import '../../release/index.ts'\nconst a = await import('../../agent/a.ts')`],
     ['test/cli/a.test.ts', `import '../../cli/commands/a.ts'`],
     ['test/helpers/a.ts', `import 'oxlint'\nimport '../../scripts/a.ts'`],
+    ['bench/a.ts', `await import('@aws-sdk/client-s3')`],
     ['cli/b.ts', `\n`.repeat(MAX_LINES)],
     ['test/b.test.ts', `\n`.repeat(MAX_LINES + 1)],
   ])

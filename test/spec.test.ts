@@ -117,7 +117,7 @@ describe('SPEC.md', () => {
   })
 
   test('lists the files of a home', () => {
-    const { path, ...files } = homeAt(join(scratch, 'home'))
+    const { path, disk: _, ...files } = homeAt(join(scratch, 'home'))
     const listed = rows('Home', 'path').map(([name]) => name)
     assert.deepEqual(
       listed,
@@ -190,7 +190,7 @@ describe('the settings of SPEC.md', () => {
       assert.equal(value, isMultiple ? 600_000 : (parseDuration(text) ?? Number(text)), name)
       compared += 1
     }
-    assert.equal(compared, 11)
+    assert.equal(compared, 13)
     assert.deepEqual(settings.get('preflight'), JSON.parse(listed.find(([name]) => name === 'preflight')?.[2] ?? ''))
     assert.equal(settings.get('channel'), 'stable')
   })

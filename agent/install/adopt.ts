@@ -1,13 +1,15 @@
-import { chmod, copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 
 import { isVersion, MoultError } from '../../manifests/index.ts'
 import { hashFile } from '../artifact-file.ts'
-import { syncDirectory } from '../durable-file.ts'
-import { toFileError } from '../file-error.ts'
+import type { Disk } from '../disk.ts'
+import { discard, toFileError } from '../file-error.ts'
+import { appendHistory } from '../history.ts'
 import { type Home, prepareHome, versionDirectory } from '../home.ts'
 import { writeLaunchRecord } from '../launch-record.ts'
-import { formatReceipt, RECEIPT_NAME } from '../receipt.ts'
+import { programFile } from '../program-file.ts'
+import { writeReceipt } from '../sums.ts'
 
 /**
  * Makes a program that is on this machine already the first version of a home. That it is the right one is the word of
@@ -22,32 +24,38 @@ export async function adoptProgram(home: Home, name: string, version: string, pr
     })
   }
   prepareHome(home)
+  const { disk } = home
   const staged = join(home.staging, `${version}.staged`)
+  const entry = programFile(name)
   try {
-    await rm(staged, { recursive: true, force: true })
-    await mkdir(staged)
-    const { sha256, size } = await copyProgram(program, join(staged, name))
-    await writeFile(join(staged, RECEIPT_NAME), formatReceipt({ version, sha256, size, entry: name }), { flush: true })
-    syncDirectory(staged)
-    await rm(versionDirectory(home, version), { recursive: true, force: true })
-    await rename(staged, versionDirectory(home, version))
-    syncDirectory(home.versions)
+    await disk.removeTree(staged)
+    disk.makeDirectory(staged, 0o755)
+    const { sha256, size } = await copyProgram(disk, program, join(staged, entry))
+    writeReceipt(disk, staged, { version, sha256, size, entry }, [{ path: entry, sha256 }])
+    await disk.removeTree(versionDirectory(home, version))
+    disk.rename(staged, versionDirectory(home, version))
+    disk.syncDirectory(home.versions)
   } catch (error) {
-    await rm(staged, { recursive: true, force: true })
+    await discard(disk, staged)
     throw toFileError(error, program)
   }
-  writeLaunchRecord(home.confirmed, { version })
-  writeLaunchRecord(home.current, { version })
+  writeLaunchRecord(disk, home.confirmed, { version })
+  writeLaunchRecord(disk, home.current, { version })
+  appendHistory(home, { kind: 'installed', version }, Date.now())
 }
 
-async function copyProgram(from: string, to: string): Promise<{ sha256: string; size: number }> {
-  await copyFile(from, to)
-  // First: the copy of a read-only program cannot be opened for writing.
-  await chmod(to, 0o755)
-  const file = await open(to, 'r+')
+async function copyProgram(disk: Disk, from: string, to: string): Promise<{ sha256: string; size: number }> {
+  const file = await disk.create(to, 0o755)
   try {
+    let size = 0
+    for await (const chunk of createReadStream(from) as AsyncIterable<Buffer>) {
+      await file.write(chunk, size)
+      size += chunk.length
+    }
+    // Whatever the umask was.
+    disk.chmod(to, 0o755)
     await file.sync()
-    return { sha256: await hashFile(file), size: (await file.stat()).size }
+    return { sha256: await hashFile(file), size }
   } finally {
     await file.close()
   }

@@ -1,12 +1,13 @@
 // Lays out a home: pinned root, settings, launcher, and the first version, from the update server or from a file.
 
-import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { MoultError, type Root } from '../../manifests/index.ts'
+import type { Disk } from '../disk.ts'
 import { readSmallFile, replaceFile } from '../durable-file.ts'
-import { withFileErrors } from '../file-error.ts'
-import { type Home, homeAt, prepareHome } from '../home.ts'
+import { type Home, homeAt, makeHome, prepareHome } from '../home.ts'
+import { withJournal } from '../journal.ts'
 import { repairRecord } from '../launch.ts'
 import { installedRecord } from '../launch-record.ts'
 import { withLock } from '../lock.ts'
@@ -37,6 +38,8 @@ export interface InstallOptions {
   readonly program?: { readonly path: string; readonly version: string }
   /** Read for `UPDATE_*` names only while the first version is fetched. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** By which the home is changed; the machine's own when absent. */
+  readonly disk?: Disk | undefined
 }
 
 export interface InstallResult {
@@ -53,24 +56,26 @@ export interface InstallResult {
  * @throws MoultError
  */
 export async function installAgent(options: InstallOptions, deps: UpdateDeps): Promise<InstallResult> {
-  const home = homeAt(resolve(options.home))
+  const home = homeAt(resolve(options.home), options.disk)
   const { owner } = options
+  const { disk } = home
   const settingsFile = mergedSettings(home, options.settings)
   const pinned = pinnedRootPath(home, settingsFile)
   // All of it is checked before anything is written: what was written would be merged into every later call.
   const { root } = resolveSettings(home, settingsFile, () => rootToPin(options.root, pinned))
   const layOut = async (): Promise<InstallResult> => {
-    if (options.root !== undefined) pinRoot(pinned, readFileSync(options.root))
-    replaceFile(home.config, `${JSON.stringify(settingsFile, undefined, 2)}\n`)
-    replaceFile(home.launch, readFileSync(LAUNCHER), 0o755)
-    chmodSync(home.launch, 0o755)
+    if (options.root !== undefined) pinRoot(home, pinned, readFileSync(options.root))
+    replaceFile(disk, home.config, `${JSON.stringify(settingsFile, undefined, 2)}\n`)
+    replaceFile(disk, home.launch, readFileSync(LAUNCHER), 0o755)
+    // Whatever the umask was.
+    disk.chmod(home.launch, 0o755)
     if (repairRecord(home, (message) => deps.emit({ kind: 'warning', message })) === undefined) {
       // A record whose version is gone, with nothing to fall back to, would pass for an installed one.
-      for (const record of [home.current, home.confirmed]) rmSync(record, { force: true })
+      for (const record of [home.current, home.confirmed]) disk.remove(record)
       if (options.program !== undefined) {
         await adoptProgram(home, root.name, options.program.version, options.program.path)
       } else {
-        await installFromServer(home.path, options, deps)
+        await installFromServer(home, options, deps)
       }
     }
     const version = installedRecord(home)?.version ?? ''
@@ -80,7 +85,7 @@ export async function installAgent(options: InstallOptions, deps: UpdateDeps): P
     prepareHome(home)
     return withLock(home, layOut)
   }
-  withFileErrors(home.path, () => mkdirSync(home.path, { recursive: true, mode: 0o755 }))
+  makeHome(home)
   const prepared = async (): Promise<InstallResult> => {
     prepareHome(home)
     return layOut()
@@ -108,17 +113,18 @@ function rootToPin(given: string | undefined, pinned: string): Root {
   return readPinnedRoot(given ?? pinned)
 }
 
-function pinRoot(path: string, bytes: Buffer): void {
+function pinRoot(home: Home, path: string, bytes: Buffer): void {
   const pinned = readSmallFile(path)
-  if (pinned === undefined) return replaceFile(path, bytes, 0o644)
+  if (pinned === undefined) return replaceFile(home.disk, path, bytes, 0o644)
   if (pinned.equals(bytes)) return
   throw new MoultError('ERR_USAGE_EXISTS', `another root document is pinned: ${path}`, {
     hint: 'Remove it by hand if the agent is really meant to trust another project.',
   })
 }
 
-async function installFromServer(home: string, options: InstallOptions, deps: UpdateDeps): Promise<void> {
-  const result = await update(loadSettings(home, options.env), { apply: true }, deps)
+async function installFromServer(home: Home, options: InstallOptions, deps: UpdateDeps): Promise<void> {
+  const settings = { ...loadSettings(home.path, options.env), home }
+  const result = await update(settings, { apply: true }, withJournal(settings, deps).deps)
   if (result.kind === 'swapped') return
   const { decision } = result
   const reason = 'reason' in decision ? decision.reason : decision.kind

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import type { AgentEvent, UpdateResult } from '../../agent/index.ts'
+import type { AgentEvent, OnceResult } from '../../agent/index.ts'
 import type { Decision } from '../../manifests/decide.ts'
 import { EXIT_UPDATED, MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
@@ -21,18 +21,23 @@ export function registerAgentCheck(agent: Command): void {
 }
 
 async function check(options: Options, signal: AbortSignal): Promise<number> {
-  const { checkOnce } = await import('../../agent/index.ts')
+  const { checkOnce, updateRole } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
+  const { kind, warning = 'updates are switched off by the settings' } = updateRole(settings)
+  if (kind === 'none') {
+    printResult(options.json, { kind: 'off', reason: warning }, [`Not checked: ${warning}`])
+    return 0
+  }
   const deps = await depsFor(false, signal)
   let rolledBack: (AgentEvent & { kind: 'rolled-back' }) | undefined
   const emit = (event: AgentEvent): void => {
     if (event.kind === 'rolled-back' && event.reason !== 'manual') rolledBack = event
     // The result says the same.
-    if (event.kind !== 'checked') deps.emit(event)
+    if (event.kind !== 'checked' && event.kind !== 'update-available') deps.emit(event)
   }
   const result = await checkOnce(settings, { apply: options.apply === true }, { ...deps, emit })
   if (result.kind === 'checked' && rolledBack !== undefined) throw rolledBackError(rolledBack)
-  printResult(options.json, plain(result), [lineOf(result)])
+  printResult(options.json, plain(result), [lineOf(result, kind === 'install')])
   return result.kind === 'swapped' ? EXIT_UPDATED : 0
 }
 
@@ -45,29 +50,30 @@ function rolledBackError({ version, to, reason }: AgentEvent & { kind: 'rolled-b
 }
 
 /** At every check as long as it is offered: whoever runs this by a timer learns that no update arrives. */
-function refusedError(result: UpdateResult, { version, reason }: Decision & { kind: 'refuse' }): MoultError {
+function refusedError(result: OnceResult, { version, reason }: Decision & { kind: 'refuse' }): MoultError {
   return new MoultError('ERR_POLICY_REFUSED', `not installed (${reason}): ${version}`, {
     details: plain(result),
     hint: '`moult agent status` and `moult agent explain` say more.',
   })
 }
 
-function plain(result: UpdateResult): Record<string, unknown> {
+function plain(result: OnceResult): Record<string, unknown> {
   if (result.kind === 'swapped') return { ...result }
   const { decision, manifest } = result
   return { kind: 'checked', offered: manifest.release.version, sequence: manifest.rollout.sequence, decision }
 }
 
 /** @throws MoultError ERR_POLICY_REFUSED: that is no result */
-function lineOf(result: UpdateResult): string {
-  if (result.kind === 'swapped') return `Updated to ${result.version}: start the agent again`
+function lineOf(result: OnceResult, mayInstall: boolean): string {
+  if (result.kind === 'swapped')
+    return `Updated to ${result.version}: ${result.isRestarted === true ? 'its restart was asked for' : 'start the agent again'}`
   const { decision, manifest } = result
   const { version } = manifest.release
   switch (decision.kind) {
     case 'up-to-date':
       return `Up to date: ${version}`
     case 'install':
-      return `Update available: ${version}. Install it with --apply`
+      return `Update available: ${version}${mayInstall ? '. Install it with --apply' : ', to be brought by others'}`
     case 'wait':
       return `Waiting with ${version}: ${decision.reason}`
     case 'refuse':

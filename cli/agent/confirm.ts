@@ -12,7 +12,7 @@ export function registerAgentConfirm(agent: Command): void {
 }
 
 async function confirm(options: HomeOptions): Promise<void> {
-  const { confirmVersion, installedRecord, withLock } = await import('../../agent/index.ts')
+  const { confirmVersion, installedRecord, Journal, withLock } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
   await withLock(settings.home, async () => {
     const version = installedRecord(settings.home)?.version ?? ''
@@ -21,6 +21,7 @@ async function confirm(options: HomeOptions): Promise<void> {
         hint: '`moult agent status` shows what runs.',
       })
     }
+    new Journal(settings, { clock: Date.now, emit: () => undefined }).note({ kind: 'confirmed', version })
     printResult(options.json, { kind: 'confirmed', version }, [`Confirmed: ${version}`])
   })
 }

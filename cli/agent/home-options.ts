@@ -39,12 +39,19 @@ export async function settingsOf(options: HomeOptions): Promise<Settings> {
   return loadSettings(homeOf(options), process.env, overridesOf(options))
 }
 
-/** Events as they come: lines for people on stderr, as stdout is for the result; with `isStream` JSON lines on stdout. */
-export async function depsFor(isStream: boolean, signal: AbortSignal): Promise<UpdateDeps> {
+/**
+ * Events as they come: lines for people on stderr, as stdout is for the result; with `isStream` JSON lines on stdout.
+ * @param of whose events they are, where there are those of two
+ */
+export async function depsFor(isStream: boolean, signal: AbortSignal, of?: string): Promise<UpdateDeps> {
   const { eventJson, eventText, isDetail } = await import('../../agent/index.ts')
   const emit = (event: AgentEvent): void => {
-    if (isStream) console.log(eventJson(event, Date.now()))
-    else if (!isDetail(event) || process.stderr.isTTY) console.error(eventText(event))
+    if (isStream) {
+      const line = eventJson(event, Date.now())
+      console.log(of === undefined ? line : JSON.stringify({ of, ...(JSON.parse(line) as object) }))
+    } else if (!isDetail(event) || process.stderr.isTTY) {
+      console.error(of === undefined ? eventText(event) : `${of}: ${eventText(event)}`)
+    }
   }
   return { clock: Date.now, emit, signal }
 }

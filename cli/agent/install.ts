@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 
 import { SERVICE_KINDS, type ServiceFile, type ServiceKind } from '../../agent/install/service-files.ts'
+import { podHome } from '../../agent/install/units/pod.ts'
 import type { AgentEvent, InstallResult, SettingsFile } from '../../agent/index.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
@@ -76,7 +77,8 @@ async function install(args: readonly string[], options: Options, signal: AbortS
   ]
   const isUnitOnly = unit !== undefined && written === undefined
   // So that `> sensor.service` gives a unit.
-  if (isUnitOnly && options.json !== true) console.error([...lines, `For ${unit.path}:`].join('\n'))
+  if (isUnitOnly && options.json !== true)
+    console.error([...lines, ...besideLines(unit), `For ${unit.path}:`].join('\n'))
   printResult(
     options.json,
     { kind: 'installed', ...result, ...(unit && { unit }), ...(written && { written }) },
@@ -90,9 +92,10 @@ function supervisorWords(
   { name, home }: InstallResult,
   args: readonly string[],
 ): string[] {
-  const moult = unit === 'pod' ? ['moult'] : [process.execPath, resolve(process.argv[1] ?? 'moult')]
+  const isPod = unit === 'pod'
+  const moult = isPod ? ['moult'] : [process.execPath, resolve(process.argv[1] ?? 'moult')]
   // Before arguments of the program there must be a program; it counts only while nothing is installed.
-  return [...moult, 'agent', 'run', '--home', home, ...(args.length === 0 ? [] : ['--', name])]
+  return [...moult, 'agent', 'run', '--home', isPod ? podHome(name) : home, ...(args.length === 0 ? [] : ['--', name])]
 }
 
 /** Inside a project or the cache of npx; what `npm install --global` made lies below `lib`, or is a link elsewhere. */
@@ -123,5 +126,10 @@ function writeUnit(unit: ServiceFile, where: string | true | undefined): string 
   const path = where === true ? unit.path : where
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, unit.text, { mode: unit.mode })
+  for (const [name, text] of Object.entries(unit.beside ?? {})) writeFileSync(join(dirname(path), name), text)
   return path
+}
+
+function besideLines({ beside = {} }: ServiceFile): string[] {
+  return Object.entries(beside).map(([name, text]) => `Beside it a file ${name} has to say ${text.trim()}`)
 }

@@ -27,11 +27,16 @@ async function run(
   options: Options,
   signal: AbortSignal,
 ): Promise<number> {
-  const { supervise } = await import('../../agent/index.ts')
+  const { ownLaunchOf, supervise, superviseAndUpdateSelf } = await import('../../agent/index.ts')
   const settings = await settingsOf(options)
   const { emit } = await depsFor(options.json === true, signal)
   if (program !== undefined) await adoptFirst(settings, program, options, emit)
-  return supervise({ settings, overrides: overridesOf(options), args, onEvent: emit, signal, env: process.env })
+  const { env } = process
+  const supervised = { settings, overrides: overridesOf(options), args, onEvent: emit, signal, env }
+  const own = ownLaunchOf(env, settings.home.path)
+  if (own === undefined) return supervise(supervised)
+  const { emit: onOwnEvent } = await depsFor(options.json === true, signal, 'moult')
+  return superviseAndUpdateSelf({ ...supervised, own, onOwnEvent })
 }
 
 /** An empty home starts with the program that the command line names. */

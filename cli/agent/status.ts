@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 
 import type { AgentStatus, LastCheck } from '../../agent/index.ts'
-import { printResult } from '../print-result.ts'
+import { formatSize, printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
+import { historyText } from './history-text.ts'
 import { type HomeOptions, settingsOf, withHomeOptions } from './home-options.ts'
 
 export function registerAgentStatus(agent: Command): void {
   withHomeOptions(agent.command('status'))
-    .description('what is installed, on probation and quarantined; asks no server')
+    .description('what runs, what is on probation, waits or is quarantined, and the last events; asks no server')
     .action((options: HomeOptions) => runCommand(options, () => status(options)))
 }
 
@@ -17,29 +18,41 @@ async function status(options: HomeOptions): Promise<void> {
   printResult(options.json, result, linesOf(result))
 }
 
-function linesOf({
-  name,
-  channel,
-  server,
-  record,
-  installed,
-  quarantine,
-  sequence,
-  rootVersion,
-  lastCheck,
-}: AgentStatus): string[] {
-  const trial =
-    record?.trial === undefined ? '' : `, on probation (try ${record.trial.started} of ${record.trial.tries})`
+function linesOf(status: AgentStatus): string[] {
+  const { name, channel, server, state, record, installed, quarantine, lastCheck, available, history } = status
   return [
-    `${name} ${record?.version ?? 'not installed'}${trial}`,
+    `${name} ${record?.version ?? 'not installed'}${trialText(status)}`,
+    `  state       ${state}`,
+    `  updates     ${modeText(status)}`,
     `  previous    ${record?.previous ?? 'none'}`,
-    `  on disk     ${installed.join(', ')}`,
-    `  follows     ${channel} at ${server}, sequence ${sequence}, root ${rootVersion}`,
+    `  on disk     ${installed.join(', ')}; ${formatSize(status.bytes)} in all`,
+    `  follows     ${channel} at ${server}, sequence ${status.sequence}, root ${status.rootVersion}`,
     `  checked     ${lastCheck === undefined ? 'never' : checkText(lastCheck)}`,
+    ...(available === undefined ? [] : [`  available   ${availableText(available)}`]),
+    ...(lastCheck?.isExpiring === true ? [`  expires     ${lastCheck.expires}, and was not renewed yet`] : []),
     ...quarantine.map(({ version, reason, at }) => `  quarantined ${version} (${reason}, ${at})`),
+    ...history.map((entry) => `  history     ${historyText(entry)}`),
   ]
 }
 
-function checkText({ at, outcome, code, since }: LastCheck): string {
-  return `${at}: ${outcome}${code === undefined ? '' : ` (${code})`}${since === at ? '' : `, since ${since}`}`
+function modeText({ mode, deployment, role }: AgentStatus): string {
+  const does = { install: 'are installed', report: 'are only reported', none: 'are off' }[role.kind]
+  return `${does}: mode ${mode}, on a ${deployment.kind} (${deployment.evidence})`
+}
+
+function trialText({ record, trialStarted }: AgentStatus): string {
+  if (record?.trial === undefined) return ''
+  const since = trialStarted === undefined ? '' : `, started ${trialStarted}`
+  return `, on probation (try ${record.trial.started} of ${record.trial.tries}${since})`
+}
+
+function checkText({ at, outcome, code, version, reason, since, lastSuccess }: LastCheck): string {
+  const about = [code ?? version ?? '', reason ?? ''].filter((text) => text !== '').join(', ')
+  const sinceText = since === at ? '' : `, since ${since}`
+  const successText = lastSuccess === undefined ? '' : `, last good ${lastSuccess}`
+  return `${at}: ${outcome}${about === '' ? '' : ` (${about})`}${sinceText}${successText}`
+}
+
+function availableText({ version, reason, image }: NonNullable<AgentStatus['available']>): string {
+  return `${version}${reason === undefined ? '' : ` (${reason})`}${image === undefined ? '' : `, image ${image}`}`
 }

@@ -1,13 +1,17 @@
-// An agent that keeps itself up to date: it sends a heartbeat each second into an outbox on disk, answers /healthz, and
-// embeds Moult's updater. Copy it, and put your own work where the heartbeats are.
+// An agent that keeps itself up to date: it writes a heartbeat each second into an outbox on disk, from where it goes to
+// HEARTBEAT_SERVER if that is set, answers /healthz, and embeds Moult's updater. Copy it, and put your own work where
+// the heartbeats are.
 
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { eventJson, eventText, isDetail, Updater } from 'moult/agent'
 
 import { openOutbox } from './outbox.ts'
 
+/** What cannot be sent within this time before a restart stays in the outbox. */
+const FLUSH_MS = 5000
 /** Replaced by the version of the release when the agent is built. */
 declare const __MOULT_VERSION__: string
 const version = typeof __MOULT_VERSION__ === 'string' ? __MOULT_VERSION__ : '0.0.0-dev'
@@ -19,7 +23,10 @@ if (process.argv.includes('--version')) {
 }
 
 function main(): void {
-  const outbox = openOutbox(process.env['HEARTBEAT_OUTBOX'] ?? join(process.env['MOULT_HOME'] ?? '.', 'outbox.jsonl'))
+  const outbox = openOutbox(
+    process.env['HEARTBEAT_OUTBOX'] ?? join(process.env['MOULT_HOME'] ?? '.', 'outbox.jsonl'),
+    process.env['HEARTBEAT_SERVER'],
+  )
   log(`heartbeat-agent ${version} starts at heartbeat ${outbox.next}`)
 
   const beat = setInterval(
@@ -27,6 +34,7 @@ function main(): void {
       // The line is on the disk before anyone hears of it: what was announced cannot be lost.
       const number = outbox.append({ version, at: new Date().toISOString() })
       log(`heartbeat ${number}`)
+      outbox.flush().catch((error: unknown) => log(`cannot keep the outbox: ${String(error)}`))
     },
     Number(process.env['HEARTBEAT_INTERVAL_MS'] ?? 1000),
   )
@@ -39,10 +47,12 @@ function main(): void {
   server.on('error', (error) => log(`no health endpoint: ${error.message}`))
   server.listen(Number(process.env['HEARTBEAT_PORT'] ?? 8091), '127.0.0.1')
 
-  const finish = (): void => {
+  let finished: Promise<void> | undefined
+  const finish = (): Promise<void> => {
     clearInterval(beat)
     server.close()
-    outbox.close()
+    finished ??= Promise.race([outbox.flush(), sleep(FLUSH_MS)]).then(() => outbox.close())
+    return finished
   }
 
   // All that keeping itself up to date takes. Where it polls and whom it trusts stands in <home>/agent.json.
@@ -57,7 +67,7 @@ function main(): void {
   updater.start()
 
   const stop = async (): Promise<void> => {
-    finish()
+    await finish()
     await updater.stop()
     process.exit(0)
   }

@@ -7,7 +7,7 @@ import { readLaunchRecord } from '../../agent/launch-record.ts'
 import { prepareLaunch } from '../../agent/launch.ts'
 import { withLock } from '../../agent/lock.ts'
 import type { SettingsFile } from '../../agent/settings-file.ts'
-import { BOUNDED, failureOf, makeMachine, manifestOf, publish, settingsAt, startHost } from './field.ts'
+import { BOUNDED, failureOf, laterBy, makeMachine, manifestOf, NOW, publish, settingsAt, startHost } from './field.ts'
 
 describe('one check by a command', { ...BOUNDED, concurrency: true }, () => {
   test('installs, and confirms when the program has served its probation since its last start', async (t) => {
@@ -16,15 +16,15 @@ describe('one check by a command', { ...BOUNDED, concurrency: true }, () => {
     const machine = await makeMachine(t, host)
     const { home, settings, deps, events } = machine
     const check = (laterMs: number, given: Partial<SettingsFile> = {}) =>
-      checkOnce(settingsAt(home, host, given), { apply: true }, { ...deps, clock: () => Date.now() + laterMs })
+      checkOnce(settingsAt(home, host, given), { apply: true }, { ...deps, ...laterBy(laterMs) })
     const isOnTrial = (): boolean => readLaunchRecord(home.current)?.trial !== undefined
-    assert.equal((await checkOnce(settings, { apply: true }, deps)).kind, 'swapped')
-    await check(3_600_000)
+    assert.equal((await check(-3_600_000)).kind, 'swapped')
+    await check(0)
     assert.ok(isOnTrial(), 'it was never started')
     prepareLaunch(home, assert.fail)
     await check(59_000)
     assert.ok(isOnTrial(), 'it has not run for long enough')
-    await checkOnce(settings, { apply: false }, { ...deps, clock: () => Date.now() + 61_000 })
+    await checkOnce(settings, { apply: false }, { ...deps, ...laterBy(61_000) })
     assert.ok(isOnTrial(), 'it was only looked at')
     host.answer('version.json', (_, response) => void response.writeHead(500).end())
     await failureOf(() => check(61_000))
@@ -41,8 +41,7 @@ describe('one check by a command', { ...BOUNDED, concurrency: true }, () => {
     const host = await startHost(t)
     publish(host, { version: '1.0.1' })
     const { home, settings, deps, events } = await makeMachine(t, host, { health: { command: ['false'] } })
-    const check = (laterMs: number) =>
-      checkOnce(settings, { apply: true }, { ...deps, clock: () => Date.now() + laterMs })
+    const check = (laterMs: number) => checkOnce(settings, { apply: true }, { ...deps, ...laterBy(laterMs) })
     await check(0)
     prepareLaunch(home, assert.fail)
     await check(9 * 60_000)
@@ -52,6 +51,73 @@ describe('one check by a command', { ...BOUNDED, concurrency: true }, () => {
     assert.deepEqual(events.at(-1), { kind: 'rolled-back', version: '1.0.1', to: '1.0.0', reason: 'health' })
     const next = await check(12 * 60_000)
     assert.ok(next.kind === 'checked' && next.decision.kind === 'refuse' && next.decision.reason === 'quarantined')
+  })
+
+  const YEARS_MS = 10 * 365 * 86_400_000
+  /** Of each check: milliseconds since the update, how far the clock is wrong, and whether the trial goes on after it. */
+  const jumps: Record<string, [laterMs: number, jumpMs: number, isOnTrial: boolean][]> = {
+    'an hour ahead': [
+      [1000, 3_600_000, true],
+      [59_000, 3_600_000, true],
+      [62_000, 3_600_000, false],
+    ],
+    'an hour back': [
+      [1000, -3_600_000, true],
+      [59_000, -3_600_000, true],
+      [62_000, -3_600_000, false],
+    ],
+    'to 1970': [
+      [1000, -NOW, true],
+      [59_000, -NOW, true],
+      [62_000, -NOW, false],
+    ],
+    'ten years ahead and back': [
+      [1000, YEARS_MS, true],
+      [62_000, YEARS_MS, true],
+      [63_000, 0, true],
+      [121_000, 0, true],
+      [124_000, 0, false],
+    ],
+    nowhere: [
+      [1000, 0, true],
+      [59_000, 0, true],
+      [61_000, 0, false],
+    ],
+  }
+  for (const [name, checks] of Object.entries(jumps)) {
+    test(`case 88: a clock that jumps ${name} during a trial neither ends it nor keeps it from its end`, async (t) => {
+      const host = await startHost(t)
+      publish(host, { version: '1.0.1' })
+      const { home, settings, deps } = await makeMachine(t, host)
+      await checkOnce(settings, { apply: true }, { ...deps, ...laterBy(0) })
+      prepareLaunch(home, assert.fail)
+      for (const [laterMs, jumpMs, isOnTrial] of checks) {
+        const check = () => checkOnce(settings, { apply: true }, { ...deps, ...laterBy(laterMs, jumpMs) })
+        // At such a time no manifest is good, and without one nothing is confirmed.
+        if (jumpMs === YEARS_MS) assert.equal((await failureOf(check)).exitCode, 22)
+        else await check()
+        assert.equal(readLaunchRecord(home.current)?.trial !== undefined, isOnTrial, `after ${laterMs} ms`)
+      }
+    })
+  }
+
+  test('case 88: a restart of the machine begins the count anew, and so does a note that is damaged', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const { home, settings, deps } = await makeMachine(t, host)
+    const check = async (laterMs: number, boot: string): Promise<boolean> => {
+      const { clock } = laterBy(laterMs)
+      const monotonic = () => ({ boot, sinceBootMs: 1e9 + performance.now() + laterMs })
+      await checkOnce(settings, { apply: true }, { ...deps, clock, monotonic })
+      return readLaunchRecord(home.current)?.trial !== undefined
+    }
+    await check(0, 'one')
+    prepareLaunch(home, assert.fail)
+    assert.equal(await check(61_000, 'two'), true)
+    fs.writeFileSync(home.clocks, '{"boot":')
+    assert.equal(await check(119_000, 'two'), true)
+    assert.equal(await check(178_000, 'two'), true)
+    assert.equal(await check(181_000, 'two'), false)
   })
 
   test('counts the sequence of each channel for itself', async (t) => {

@@ -6,7 +6,9 @@ import { describe, test } from 'node:test'
 import { brotliCompressSync } from 'node:zlib'
 
 import { usableSources } from '../../agent/download.ts'
+import { homeAt } from '../../agent/home.ts'
 import { type Binary, sha256 } from '../../manifests/index.ts'
+import { faultyDisk } from './faulty-disk.ts'
 import {
   assertTidy,
   BOUNDED,
@@ -134,14 +136,18 @@ describe('the download of an artifact', { ...BOUNDED, concurrency: true }, () =>
   test('ends with the error of the disk when cleaning up fails as well', async (t) => {
     const host = await startHost(t)
     publish(host, OFFER)
-    const { poll, home } = await makeMachine(t, host)
-    const whole = host.answers.get('1.0.1.br')
-    host.answer('1.0.1.br', (request, response) => {
-      // A directory in the way can be neither replaced nor removed like a file.
-      fs.mkdirSync(join(home.staging, `${sha256(OFFER.artifact)}.unverified`))
-      whole?.(request, response)
+    const { poll, home, settings } = await makeMachine(t, host)
+    const fails: Record<string, string> = { create: 'ENFILE', removeTree: 'EBUSY' }
+    let isMade = false
+    const { disk } = faultyDisk(({ kind, path }) => {
+      if (!path.endsWith('.unverified')) return undefined
+      // What is in the way is removed first; only after the failure nothing can be.
+      isMade ||= kind === 'create'
+      return isMade ? fails[kind] : undefined
     })
-    assert.equal((await failureOf(() => poll())).code, 'ERR_STAGE_IO')
+    Object.assign(settings, { home: homeAt(home.path, disk) })
+    const error = await failureOf(() => poll())
+    assert.deepEqual([error.code, error.details['errno']], ['ERR_STAGE_IO', 'ENFILE'])
     assert.deepEqual(fs.readdirSync(home.staging), [])
   })
 

@@ -4,14 +4,15 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
+import { disk } from '../../agent/disk.ts'
 import { readIfPossible, readSmallFile, replaceFile } from '../../agent/durable-file.ts'
 import { failureOf, makeDir, mountTmpfs } from './field.ts'
 
 describe('a durable file', () => {
   test('is replaced whole, with its mode, and nothing beside it', (t) => {
     const path = join(makeDir(t), 'file')
-    replaceFile(path, 'one')
-    replaceFile(path, Buffer.from('two'), 0o640)
+    replaceFile(disk, path, 'one')
+    replaceFile(disk, path, Buffer.from('two'), 0o640)
     assert.equal(fs.readFileSync(path, 'utf8'), 'two')
     assert.equal(fs.statSync(path).mode & 0o777, 0o640)
     assert.deepEqual(fs.readdirSync(join(path, '..')), ['file'])
@@ -22,7 +23,7 @@ describe('a durable file', () => {
     const victim = join(makeDir(t), 'victim')
     fs.writeFileSync(victim, 'precious')
     fs.symlinkSync(victim, `${path}.new`)
-    replaceFile(path, 'one')
+    replaceFile(disk, path, 'one')
     assert.equal(fs.readFileSync(victim, 'utf8'), 'precious')
     assert.equal(fs.lstatSync(path).isSymbolicLink(), false)
   })
@@ -31,14 +32,14 @@ describe('a durable file', () => {
     const mounted = mountTmpfs(t, '1m')
     if (mounted === undefined) return t.skip('no right to mount a file system here')
     const path = join(mounted, 'file')
-    replaceFile(path, 'old')
+    replaceFile(disk, path, 'old')
     const filler = join(mounted, 'filler')
     const { bavail, bsize } = fs.statfsSync(mounted)
     fs.writeFileSync(filler, Buffer.alloc((bavail - 2) * bsize))
     // Room for a part of it: a short write is no error.
-    assert.equal((await failureOf(() => replaceFile(path, Buffer.alloc(100_000)))).code, 'ERR_STAGE_SPACE')
+    assert.equal((await failureOf(() => replaceFile(disk, path, Buffer.alloc(100_000)))).code, 'ERR_STAGE_SPACE')
     spawnSync('mount', ['-o', 'remount,ro', mounted])
-    assert.equal((await failureOf(() => replaceFile(path, 'new'))).code, 'ERR_STAGE_READ_ONLY')
+    assert.equal((await failureOf(() => replaceFile(disk, path, 'new'))).code, 'ERR_STAGE_READ_ONLY')
     assert.equal(fs.readFileSync(path, 'utf8'), 'old')
     assert.deepEqual(fs.readdirSync(mounted).toSorted(), ['file', 'filler'])
   })
@@ -46,7 +47,10 @@ describe('a durable file', () => {
   test('is written in the order that a power cut cannot break', (t) => {
     const dir = makeDir(t)
     const trace = join(dir, 'trace')
-    const script = `import(${JSON.stringify(import.meta.resolve('../../agent/durable-file.ts'))}).then((m) => m.replaceFile(${JSON.stringify(join(dir, 'file'))}, 'x'))`
+    const [own, port] = ['durable-file.ts', 'disk.ts'].map((name) =>
+      JSON.stringify(import.meta.resolve(`../../agent/${name}`)),
+    )
+    const script = `Promise.all([import(${own}), import(${port})]).then(([own, port]) => own.replaceFile(port.disk, ${JSON.stringify(join(dir, 'file'))}, 'x'))`
     const strace = [
       '-f',
       '-y',

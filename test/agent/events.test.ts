@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 
 import { eventJson, eventText } from '../../agent/event-lines.ts'
 import { type AgentEvent, isDetail } from '../../agent/events.ts'
+import { EVENT_KINDS } from '../../agent/history.ts'
 import { userAgentOf } from '../../agent/user-agent.ts'
 import { MOULT_VERSION } from '../../agent/moult-version.ts'
 import { MoultError } from '../../manifests/index.ts'
@@ -51,13 +52,28 @@ const EVENTS: readonly [AgentEvent, RegExp][] = [
   [{ kind: 'swapped', version: '1.0.0' }, /^In place: 1\.0\.0$/],
   [{ kind: 'trial', version: '1.0.1', started: 1, tries: 3 }, /try 1 of 3/],
   [{ kind: 'confirmed', version: '1.0.1' }, /1\.0\.1/],
+  [{ kind: 'hook-done', version: '1.0.1', hook: 'post_update', ms: 1500 }, /^Hook post_update of 1\.0\.1 ran in /],
+  [
+    { kind: 'hook-failed', version: '1.0.1', hook: 'post_update', error: new MoultError('ERR_STAGE_HOOK', 'sad: x') },
+    /^Hook post_update of 1\.0\.1 failed: sad: x \[ERR_STAGE_HOOK\]$/,
+  ],
   [{ kind: 'rolled-back', version: '1.0.1', to: '1.0.0', reason: 'tries' }, /1\.0\.1 \(tries\), running 1\.0\.0/],
+  [{ kind: 'quarantined', version: '1.0.1', sha256: 'a', reason: 'preflight' }, /^Quarantined: 1\.0\.1 \(preflight\)/],
+  [
+    { kind: 'update-available', version: '1.0.1', reason: 'newer', image: 'r/x@sha256:0' },
+    /1\.0\.1 \(newer\), image r\/x/,
+  ],
+  [{ kind: 'approved', version: '1.0.1', sha256: 'a' }, /^Approved: 1\.0\.1$/],
   [{ kind: 'program-started', version: '1.0.1', pid: 5 }, /process 5/],
   [{ kind: 'program-exited', version: '1.0.1', status: 'SIGKILL' }, /SIGKILL/],
   [{ kind: 'warning', message: 'careful' }, /careful/],
 ]
 
 describe('an event', () => {
+  test('of every kind stands in the table of this test', () => {
+    assert.deepEqual(new Set(EVENTS.map(([{ kind }]) => kind)), new Set(EVENT_KINDS))
+  })
+
   test('is one line for people and one line of JSON, with the time, for machines', () => {
     for (const [event, says] of EVENTS) {
       assert.match(eventText(event), says)

@@ -5,6 +5,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
+import { disk } from '../../agent/disk.ts'
 import type { DownloadOptions, Source } from '../../agent/download-options.ts'
 import type { AgentEvent } from '../../agent/events.ts'
 import { fetchFile } from '../../agent/fetch-file.ts'
@@ -42,7 +43,7 @@ async function makeRig(t: TestContext): Promise<Rig> {
     path,
     events,
     options,
-    fetch: (overrides = {}) => fetchFile(path, SOURCE, { ...options, ...overrides }),
+    fetch: (overrides = {}) => fetchFile(disk, path, SOURCE, { ...options, ...overrides }),
   }
 }
 
@@ -78,9 +79,10 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
       response.write(BYTES.subarray(0, 150_000))
     })
     const script = `
+      import { disk } from ${JSON.stringify(import.meta.resolve('../../agent/disk.ts'))}
       import { fetchFile } from ${JSON.stringify(import.meta.resolve('../../agent/fetch-file.ts'))}
       const options = { base: new URL(${JSON.stringify(options.base.href)}), userAgent: 'x', timeoutMs: 60000, retries: 0, maxBytes: 1e9, emit() {} }
-      await fetchFile(${JSON.stringify(path)}, ${JSON.stringify(SOURCE)}, options)`
+      await fetchFile(disk, ${JSON.stringify(path)}, ${JSON.stringify(SOURCE)}, options)`
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       stdio: 'inherit',
     })
@@ -226,7 +228,7 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
     host.drain()
     host.answer('file', (_, response) => void response.writeHead(503, { 'retry-after': '600' }).end())
     const { path: elsewhere } = await makeRig(t)
-    const error = await failureOf(() => fetchFile(elsewhere, SOURCE, { ...options(host), retries: 5 }))
+    const error = await failureOf(() => fetchFile(disk, elsewhere, SOURCE, { ...options(host), retries: 5 }))
     assert.equal(error.code, 'ERR_NETWORK_STATUS')
     assert.equal(error.details['retryAfterMs'], 600_000)
     assert.equal(host.requests.length, 1)
@@ -252,7 +254,7 @@ describe('the download of a file', { ...BOUNDED, concurrency: true }, () => {
     const mounted = mountTmpfs(t, '128k')
     if (mounted === undefined) return t.skip('no right to mount a file system here')
     const { options } = await makeRig(t)
-    const error = await failureOf(() => fetchFile(join(mounted, 'partial'), SOURCE, options))
+    const error = await failureOf(() => fetchFile(disk, join(mounted, 'partial'), SOURCE, options))
     assert.equal(error.code, 'ERR_STAGE_SPACE', error.stack)
     assert.deepEqual(fs.readdirSync(mounted), [])
   })

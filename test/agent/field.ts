@@ -33,7 +33,15 @@ export const BOUNDED = { timeout: 60_000 }
 
 export function makeDir(t: TestContext): string {
   const path = fs.mkdtempSync(join(tmpdir(), 'moult-agent-'))
-  t.after(() => fs.rmSync(path, { recursive: true, force: true }))
+  const remove = (): void => fs.rmSync(path, { recursive: true, force: true })
+  t.after(() => {
+    try {
+      remove()
+    } catch {
+      // An agent still writes there: hooks run in their order, and the one that kills it comes after this one.
+      process.once('exit', remove)
+    }
+  })
   return path
 }
 
@@ -174,6 +182,14 @@ export interface Machine {
   readonly poll: (options?: { apply?: boolean; deps?: Partial<UpdateDeps> }) => Promise<UpdateResult>
 }
 
+/** What the clocks of a machine say some time from now: that on the wall, and the one that nobody can set. */
+export function laterBy(laterMs: number, jumpMs = 0): Pick<UpdateDeps, 'clock' | 'monotonic'> {
+  return {
+    clock: () => Date.now() + laterMs + jumpMs,
+    monotonic: () => ({ boot: 'one', sinceBootMs: performance.now() + laterMs }),
+  }
+}
+
 /** A home with version 1.0.0 that follows the host. */
 export async function makeMachine(
   t: TestContext,
@@ -210,7 +226,7 @@ export async function adopt(home: Home, version: string, body?: string): Promise
 }
 
 export function settingsAt(home: Home, host: { url: string }, overrides: Partial<SettingsFile> = {}): Settings {
-  return loadSettings(home.path, {}, { server: host.url, retries: 0, keepDays: 0, ...overrides })
+  return loadSettings(home.path, {}, { server: host.url, deployment: 'vm', retries: 0, keepDays: 0, ...overrides })
 }
 
 /** A snapshot of what MUST NOT change when an update fails. */
@@ -228,7 +244,7 @@ export function whatRuns(home: Home): { current: string; versions: string[]; lau
 export function assertTidy(home: Home, about = ''): void {
   const rests = fs.readdirSync(home.staging).filter((name) => !/^[0-9a-f]{64}\.partial$/.test(name))
   assert.deepEqual(rests, [], about)
-  const known = Object.values(home).map((path: string) => path.slice(home.path.length + 1))
+  const known = Object.values(home).map((path) => (typeof path === 'string' ? path.slice(home.path.length + 1) : ''))
   const strangers = fs.readdirSync(home.path).filter((name) => !known.includes(name))
   assert.deepEqual(strangers, [], about)
   assert.deepEqual(fs.readdirSync(home.lock), ['free'], about)

@@ -19,10 +19,12 @@ describe('the last check', () => {
     const host = await startHost(t)
     const machine = await makeMachine(t, host)
     assert.equal(agentStatus(machine.settings).lastCheck, undefined)
-    publish(host, { version: '1.0.0' })
+    const expires = '2027-01-01T00:00:00Z'
+    publish(host, { version: '1.0.0', sequence: 10, manifest: { rollout: { expires } } })
     noteCheck(machine.home, await machine.poll(), NOON)
     const at = '2026-11-21T12:00:00Z'
-    assert.deepEqual(agentStatus(machine.settings).lastCheck, { at, outcome: 'up-to-date', since: at })
+    const known = { sequence: 10, expires }
+    assert.deepEqual(agentStatus(machine.settings).lastCheck, { at, outcome: 'up-to-date', ...known, since: at })
     assert.equal(fs.statSync(machine.home.status).mode & 0o777, 0o600)
     noteCheck(machine.home, tooSlow, NOON + 1000)
     const later = '2026-11-21T12:00:01Z'
@@ -30,10 +32,37 @@ describe('the last check', () => {
       at: later,
       outcome: 'failed',
       code: 'ERR_NETWORK_TIMEOUT',
+      lastSuccess: at,
+      ...known,
       since: later,
     })
+    noteCheck(machine.home, failed(new MoultError('ERR_NETWORK_STATUS', 'odd')), NOON + 1500)
+    assert.equal(readLastCheck(machine.home)?.lastSuccess, at, 'through failures of all kinds')
     noteCheck(machine.home, swapped, NOON + 2000)
-    assert.equal(readLastCheck(machine.home)?.outcome, 'swapped')
+    assert.deepEqual(readLastCheck(machine.home), {
+      at: '2026-11-21T12:00:02Z',
+      outcome: 'swapped',
+      version: '1.0.1',
+      ...known,
+      since: '2026-11-21T12:00:02Z',
+    })
+  })
+
+  test('tells what is offered and why it is not in place, and is news again when either changes', async (t) => {
+    const host = await startHost(t)
+    const machine = await makeMachine(t, host)
+    const check = async (version: string, sequence: number, isPaused: boolean) => {
+      const rollout = isPaused ? { paused: true } : { stages: [{ at: '2026-01-01T00:00:00Z', percent: 0 }] }
+      publish(host, { version, sequence, manifest: { rollout } })
+      const note = noteCheck(machine.home, await machine.poll(), NOON + sequence * 1000)
+      const { available } = agentStatus(machine.settings)
+      return [note?.isNews, available?.version, available?.reason, available?.since.slice(17, 19)]
+    }
+    assert.deepEqual(await check('1.0.1', 10, true), [true, '1.0.1', 'paused', '10'])
+    assert.deepEqual(await check('1.0.1', 11, true), [false, '1.0.1', 'paused', '10'])
+    assert.deepEqual(await check('1.0.1', 12, false), [true, '1.0.1', 'stage', '12'])
+    assert.deepEqual(await check('1.0.2', 13, false), [true, '1.0.2', 'stage', '13'])
+    assert.equal(readLastCheck(machine.home)?.sequence, 13)
   })
 
   test('that ended like the one before changes the time of the file alone', (t) => {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
+import { disk } from '../../agent/disk.ts'
 import { homeAt } from '../../agent/home.ts'
 import {
   formatLaunchRecord,
@@ -26,7 +27,7 @@ describe('the launch record', () => {
   test('comes back as it was written', (t) => {
     const path = join(makeDir(t), 'current')
     for (const record of RECORDS) {
-      writeLaunchRecord(path, record)
+      writeLaunchRecord(disk, path, record)
       assert.deepEqual(readLaunchRecord(path), record)
       assert.equal(fs.statSync(path).mode & 0o777, 0o644)
     }
@@ -82,14 +83,14 @@ describe('the launch record', () => {
 
   test('cannot be given another line by a reason', (t) => {
     const path = join(makeDir(t), 'current')
-    writeLaunchRecord(path, { version: '1.0.0', failed: { version: '1.0.1', reason: 'x\nversion=6.6.6\nend\n' } })
+    writeLaunchRecord(disk, path, { version: '1.0.0', failed: { version: '1.0.1', reason: 'x\nversion=6.6.6\nend\n' } })
     assert.equal(readLaunchRecord(path)?.version, '1.0.0')
   })
 
   test('is replaced by the confirmed one while it is damaged', (t) => {
     const home = homeAt(makeDir(t))
     assert.equal(installedRecord(home), undefined)
-    writeLaunchRecord(home.confirmed, { version: '1.0.0' })
+    writeLaunchRecord(home.disk, home.confirmed, { version: '1.0.0' })
     fs.writeFileSync(home.current, 'version=1.0.1\n')
     assert.equal(installedRecord(home)?.version, '1.0.0')
   })

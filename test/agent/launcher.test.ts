@@ -1,167 +1,34 @@
 // The launcher is a shell script, so every test runs it as a supervisor does: a real process on a real home directory.
-// The versions in that home are small shell scripts that print what they were given; no Node is on their PATH.
 import assert from 'node:assert/strict'
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const LAUNCHER = join(import.meta.dirname, '../../agent/launcher/launch.sh')
-const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
-const scratch = fs.mkdtempSync(join(tmpdir(), 'moult-launcher-'))
-after(() => fs.rmSync(scratch, { recursive: true, force: true }))
-
-/** The absolute path of a program, or undefined when it is not installed. */
-function locate(program: string): string | undefined {
-  const options = { env: { PATH: SYSTEM_PATH }, encoding: 'utf8' } as const
-  const { status, stdout } = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], options)
-  return status === 0 ? stdout.trim() : undefined
-}
-
-function folderOf(name: string): string {
-  return fs.mkdtempSync(join(scratch, `${name}-`))
-}
-
-/** A PATH on which every tool is busybox's own, as in a small container image. */
-function busyboxPath(busybox: string): string {
-  const folder = folderOf('busybox')
-  for (const tool of ['cat', 'chmod', 'mv', 'rm', 'sleep', 'sync', 'sh', 'grep']) {
-    fs.symlinkSync(busybox, join(folder, tool))
-  }
-  return folder
-}
-
-interface Shell {
-  readonly name: string
-  readonly command: readonly string[]
-  readonly path: string
-  readonly skip: string | false
-}
-
-const SHELLS: readonly Shell[] = ['dash', 'busybox sh', 'bash --posix'].map((name) => {
-  const [program = '', ...rest] = name.split(' ')
-  const located = locate(program)
-  const path = program === 'busybox' && located !== undefined ? busyboxPath(located) : SYSTEM_PATH
-  const skip = located === undefined ? `${program} is not installed here` : false
-  return { name, command: [located ?? program, ...rest], path, skip }
-})
-
-/** Prints every fact a test asks for; `BODY` is where a test puts what the version then does. */
-const REPORT = `#!/bin/sh
-echo "ran=\${0#*/versions/}"
-echo "pid=$$"
-echo "cwd=$PWD"
-echo "home=$MOULT_HOME"
-echo "version=$MOULT_VERSION"
-echo "launcher=$MOULT_LAUNCHER"
-echo "trial=\${MOULT_TRIAL-unset}"
-echo "leak=\${entry-unset}"
-for argument in "$@"; do echo "argument=$argument"; done
-if [ -f "$MOULT_HOME/current" ]; then
-  while IFS= read -r line; do echo "saw=$line"; done <"$MOULT_HOME/current"
-fi
-`
-
-function installVersion(home: string, version: string, body = '', entry = 'bin/agent'): string {
-  const folder = join(home, 'versions', version)
-  const program = join(folder, entry)
-  fs.mkdirSync(join(program, '..'), { recursive: true })
-  fs.writeFileSync(program, `${REPORT}${body}\n`, { mode: 0o755 })
-  const receipt = `version=${version}\nsha256=00\nsize=1\nentry=${entry}\nkind=archive\n`
-  fs.writeFileSync(join(folder, '.receipt'), receipt)
-  return program
-}
-
-function newHome(name = 'home', versions: readonly string[] = ['1.0.0', '1.0.1']): string {
-  const home = join(folderOf('home'), name)
-  fs.mkdirSync(home)
-  fs.copyFileSync(LAUNCHER, join(home, 'launch'))
-  fs.chmodSync(join(home, 'launch'), 0o755)
-  for (const version of versions) installVersion(home, version)
-  return home
-}
-
-type RecordFields = Readonly<Record<string, string | number>>
-
-function recordText(fields: RecordFields): string {
-  return [...Object.entries(fields).map(([key, value]) => `${key}=${value}`), 'end', ''].join('\n')
-}
-
-function writeRecord(home: string, fields: RecordFields, file = 'current'): void {
-  fs.writeFileSync(join(home, file), recordText(fields))
-}
-
-/** The record as an object, or undefined when absent; written by the launcher, so it MUST be well-formed. */
-function readRecord(home: string): Record<string, string> | undefined {
-  if (!fs.existsSync(join(home, 'current'))) return undefined
-  const text = fs.readFileSync(join(home, 'current'), 'utf8')
-  assert.match(text, /^([a-z]+=[^\n]*\n)+end\n$/)
-  return Object.fromEntries(
-    text
-      .split('\n')
-      .slice(0, -2)
-      .map((line) => line.split('=') as [string, string]),
-  )
-}
-
-interface Outcome {
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly pid: number | undefined
-  readonly stdout: string
-  readonly stderr: string
-  /** The last value of a key the version printed. */
-  readonly fact: (key: string) => string | undefined
-  readonly facts: (key: string) => string[]
-}
-
-interface LaunchOptions {
-  readonly args?: readonly string[]
-  readonly env?: NodeJS.ProcessEnv
-  readonly cwd?: string
-  readonly script?: string
-  readonly before?: readonly string[]
-  readonly input?: string
-  readonly detached?: boolean
-  readonly during?: (child: ChildProcess, output: () => string) => Promise<void>
-}
-
-async function launch(shell: Shell, home: string, options: LaunchOptions = {}): Promise<Outcome> {
-  const [command = '', ...rest] = [...(options.before ?? []), ...shell.command]
-  const child = spawn(command, [...rest, options.script ?? join(home, 'launch'), ...(options.args ?? [])], {
-    env: { PATH: shell.path, ...options.env },
-    cwd: options.cwd ?? '/',
-    detached: options.detached ?? false,
-    timeout: 60_000,
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  child.stdin.on('error', () => {}) // a version that reads no input may be gone before it is written
-  child.stdin.end(options.input ?? '')
-  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  await options.during?.(child, () => stdout)
-  const [status, signal] = await ended
-  const facts = (key: string): string[] =>
-    stdout
-      .split('\n')
-      .filter((line) => line.startsWith(`${key}=`))
-      .map((line) => line.slice(key.length + 1))
-  return { status, signal, pid: child.pid, stdout, stderr, facts, fact: (key) => facts(key).at(-1) }
-}
-
-async function waitFor(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !condition(); waited += 10) {
-    if (waited > 20_000) throw new Error(`waited in vain: ${what}`)
-    await delay(10)
-  }
-}
-
-const ranVersion = (outcome: Outcome): string | undefined => outcome.fact('ran')?.split('/')[0]
+import { mountTmpfs } from './field.ts'
+import {
+  type CrashPoint,
+  folderOf,
+  inParallel,
+  installVersion,
+  killAt,
+  launch,
+  LAUNCHER,
+  launcherWith,
+  type LaunchOptions,
+  locate,
+  newHome,
+  pathOf,
+  ranVersion,
+  readRecord,
+  recordText,
+  type Shell,
+  SHELLS,
+  TOOLS,
+  waitFor,
+  writeRecord,
+} from './shell-launcher.ts'
 
 // --- the table -----------------------------------------------------------------------------------------------------
 
@@ -224,11 +91,11 @@ function expectation(state: State): Expectation {
   }
   const tried = { '0': 0, '2': 2, '3': 3, '7': 7 }[state.trial as string] ?? 0
   if (!installed || tried >= 3) {
-    const reason = installed ? 'tries' : 'missing'
-    if (hasPrevious) {
-      return { runs: '1.0.0', trial: 'unset', record: { version: '1.0.0', failed: '2.0.0', reason } }
-    }
-    return installed ? { runs: '2.0.0', trial: `${tried + 1}` } : { runs: fallback, trial: 'unset' }
+    const proven = hasPrevious ? '1.0.0' : state.confirmed === 'fine' ? '0.9.0' : undefined
+    if (installed && proven === undefined) return { runs: '2.0.0', trial: `${tried + 1}` }
+    const runs = proven ?? fallback
+    const record = { version: runs, failed: '2.0.0', reason: installed ? 'tries' : 'missing' }
+    return { runs, trial: 'unset', record }
   }
   const previous = state.previous === 'unnamed' ? {} : { previous: '1.0.0' }
   return {
@@ -262,43 +129,6 @@ async function checkState(shell: Shell, state: State): Promise<void> {
   assert.equal(outcome.stderr === '', ordinary, about)
   assert.equal(fs.existsSync(join(home, 'current.new')), false, about)
   fs.rmSync(home, { recursive: true })
-}
-
-async function inParallel<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items]
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await check(item)
-  }
-  await Promise.all(Array.from({ length: Math.min(16, 2 * availableParallelism()) }, worker))
-}
-
-// --- crash points --------------------------------------------------------------------------------------------------
-
-/**
- * A copy of the launcher in which shell functions stand before the tools it calls. Not programs on PATH, as some builds of
- * busybox look there only after their own tools.
- */
-function launcherWith(home: string, functions: string): string {
-  const script = join(home, 'launch-test')
-  fs.writeFileSync(script, `${functions}\n${fs.readFileSync(LAUNCHER, 'utf8')}`)
-  return script
-}
-
-/** A function that kills the launcher's whole process group before or after the tool does its work the n-th time. */
-function killAt(home: string, { tool, nth, when }: CrashPoint): string {
-  const count = `'${join(home, 'count')}'`
-  return `${tool}() {
-    echo x >>${count}
-    [ "$(grep -c x ${count})" -eq ${nth} ] || { command ${tool} "$@"; return; }
-    ${when === 'after' ? `command ${tool} "$@"` : ':'}
-    kill -9 0
-  }`
-}
-
-interface CrashPoint {
-  readonly tool: string
-  readonly nth: number
-  readonly when: 'before' | 'after'
 }
 
 const CRASH_POINTS: readonly CrashPoint[] = ['rm 1', 'chmod 1', 'sync 1', 'mv 1', 'sync 2'].flatMap((step) => {
@@ -521,6 +351,29 @@ for (const shell of SHELLS) {
       }
     })
 
+    test('case 79: however a version on trial ends, the supervisor has the one before after three starts', async () => {
+      const programs: Readonly<Record<string, string | Buffer>> = {
+        'exits 1 at once': '#!/bin/sh\nexit 1\n',
+        'exits 0 at once': '#!/bin/sh\nexit 0\n',
+        'exits 100 with no update': '#!/bin/sh\nexit 100\n',
+        'is killed by a segmentation fault': '#!/bin/sh\nkill -s SEGV $$\n',
+        'has an interpreter that is not there': '#!/no/such/interpreter\n',
+        'is no program at all': Buffer.from([0x7f, 0x45, 0x4c, 0x46, 9, 9, 9, 0, 0, 10, 255, 254, 0, 10]),
+      }
+      await inParallel(Object.entries(programs), async ([about, content]) => {
+        const home = newHome()
+        fs.writeFileSync(join(home, 'versions/1.0.1/bin/agent'), content, { mode: 0o755 })
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0 })
+        for (const trial of ['1', '2', '3']) {
+          const outcome = await launch(shell, home)
+          assert.equal(ranVersion(outcome), undefined, about)
+          assert.equal(readRecord(home)?.['trial'], trial, about)
+        }
+        assert.equal(ranVersion(await launch(shell, home)), '1.0.0', about)
+        assert.deepEqual(readRecord(home), { version: '1.0.0', failed: '1.0.1', reason: 'tries' }, about)
+      })
+    })
+
     test('takes a previous version that is the version itself for none', async () => {
       const home = newHome()
       writeRecord(home, { version: '1.0.1', previous: '1.0.1', trial: 3 })
@@ -528,6 +381,26 @@ for (const shell of SHELLS) {
       assert.equal(ranVersion(outcome), '1.0.1')
       assert.equal(outcome.fact('trial'), '4')
       assert.deepEqual(readRecord(home), { version: '1.0.1', previous: '1.0.1', trial: '3' })
+    })
+
+    test('needs no tools but those that it names, and no file system that can be written besides its home', async (t) => {
+      assert.match(fs.readFileSync(LAUNCHER, 'utf8'), /needs a POSIX shell and cat, chmod,\n# mv, rm, sleep and sync;/)
+      const bare = { ...shell, path: pathOf(TOOLS, shell.busybox) }
+      const mounted = mountTmpfs(t, '4m')
+      const namespace = ['unshare', '-m', '/bin/sh', '-c', 'mount -o remount,bind,ro / && exec "$@"', 'sh']
+      const isPermitted = mounted !== undefined && spawnSync('/usr/bin/env', [...namespace, 'true']).status === 0
+      const system = ['/usr/bin/env', `PATH=${process.env['PATH']}`, ...namespace, '/usr/bin/env', `PATH=${bare.path}`]
+      for (const before of isPermitted ? [[], system] : [[]]) {
+        const home = newHome()
+        installVersion(home, '1.0.1', 'exit 3')
+        writeRecord(home, { version: '1.0.1', previous: '1.0.0', trial: 0, tries: 2 })
+        const place = before.length === 0 ? home : join(mounted ?? '', 'home')
+        if (place !== home) fs.cpSync(home, place, { recursive: true })
+        const outcome = await launch(bare, place, { before, env: { MOULT_LAUNCH: 'stay' } })
+        assert.deepEqual(outcome.facts('version'), ['1.0.1', '1.0.1', '1.0.0'], outcome.stderr)
+        assert.doesNotMatch(outcome.stderr, /not found/)
+        assert.deepEqual(readRecord(place), { version: '1.0.0', failed: '1.0.1', reason: 'tries' })
+      }
     })
 
     test('counts the tries of a program that cannot be executed at all', async () => {

@@ -165,7 +165,8 @@ describe('the lock', BOUNDED, () => {
     const home = makeHome(t)
     fs.mkdirSync(home.lock)
     assert.equal(await withLock(home, async () => 'taken'), 'taken')
-    const error = await failureOf(() => withLock(homeAt(join(home.path, 'not there')), async () => undefined))
+    fs.writeFileSync(join(home.path, 'file'), '')
+    const error = await failureOf(() => withLock(homeAt(join(home.path, 'file/home')), async () => undefined))
     assert.equal(error.exitCode, 25)
   })
 

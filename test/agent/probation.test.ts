@@ -80,6 +80,22 @@ describe('a probation', { ...BOUNDED, concurrency: true }, () => {
     assert.equal(asked % 3, 0)
   })
 
+  test('case 83: is failed by health that comes and goes four times, and passed by health that does so three times', async () => {
+    const flapping = (times: number): boolean[] => Array.from({ length: times }, () => [true, false]).flat()
+    const long = { durationMs: 3000, deadlineMs: 60_000 }
+    assert.deepEqual(await probation({ ...long, health: healthOf(...flapping(4), true) }), {
+      kind: 'failed',
+      reason: 'flapping',
+    })
+    assert.deepEqual(await probation({ ...long, health: healthOf(...flapping(3), true) }), { kind: 'healthy' })
+  })
+
+  test('case 83: is failed by health that was there for most of it and then is gone', async () => {
+    const health = healthOf(...Array.from({ length: 12 }, () => true), false)
+    const outcome = await probation({ durationMs: 1000, deadlineMs: 60_000, health })
+    assert.deepEqual(outcome, { kind: 'failed', reason: 'health' })
+  })
+
   test('ends when it is told to', async () => {
     await assert.rejects(probation({ durationMs: 60_000, deadlineMs: 60_000, signal: AbortSignal.timeout(50) }))
   })

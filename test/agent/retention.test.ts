@@ -31,7 +31,7 @@ function makeHome(t: TestContext, ages: Record<string, number>): Home {
 const kept = (home: Home): string[] => fs.readdirSync(home.versions).toSorted()
 
 describe('retention', () => {
-  test('keeps the newest versions and the young ones, and those that a record names', (t) => {
+  test('keeps the newest versions and the young ones, and those that a record names', async (t) => {
     const home = makeHome(t, {
       '1.0.0': 90,
       '1.0.1': 80,
@@ -41,27 +41,27 @@ describe('retention', () => {
       '1.0.5': 40,
       '1.0.6': 3,
     })
-    writeLaunchRecord(home.current, { version: '1.0.6', previous: '1.0.1' })
-    writeLaunchRecord(home.confirmed, { version: '1.0.0' })
-    cleanHome(home, { versions: 3, days: 7 }, NOW)
+    writeLaunchRecord(home.disk, home.current, { version: '1.0.6', previous: '1.0.1' })
+    writeLaunchRecord(home.disk, home.confirmed, { version: '1.0.0' })
+    await cleanHome(home, { versions: 3, days: 7 }, NOW)
     assert.deepEqual(kept(home), ['1.0.0', '1.0.1', '1.0.4', '1.0.5', '1.0.6'])
-    cleanHome(home, { versions: 2, days: 100 }, NOW)
+    await cleanHome(home, { versions: 2, days: 100 }, NOW)
     assert.deepEqual(kept(home), ['1.0.0', '1.0.1', '1.0.4', '1.0.5', '1.0.6'])
   })
 
-  test('is bounded however often a fleet is updated in a day', (t) => {
+  test('is bounded however often a fleet is updated in a day', async (t) => {
     const home = makeHome(
       t,
       Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`1.0.${index}`, (100 - index) / 1000])),
     )
-    writeLaunchRecord(home.current, { version: '1.0.99', previous: '1.0.98' })
-    cleanHome(home, { versions: 3, days: 7 }, NOW)
+    writeLaunchRecord(home.disk, home.current, { version: '1.0.99', previous: '1.0.98' })
+    await cleanHome(home, { versions: 3, days: 7 }, NOW)
     assert.equal(kept(home).length, 10)
   })
 
-  test('removes the version that failed, what was never whole, and the rests in staging', (t) => {
+  test('removes the version that failed, what was never whole, and the rests in staging', async (t) => {
     const home = makeHome(t, { '1.0.0': 1, '1.0.1': 0, '1.0.2': 0 })
-    writeLaunchRecord(home.current, { version: '1.0.0' })
+    writeLaunchRecord(home.disk, home.current, { version: '1.0.0' })
     fs.rmSync(join(home.versions, '1.0.2/.receipt'))
     fs.mkdirSync(join(home.versions, 'rubbish'))
     fs.symlinkSync('/etc', join(home.versions, 'link'))
@@ -69,7 +69,7 @@ describe('retention', () => {
       fs.writeFileSync(join(home.staging, name), '')
     fs.utimesSync(join(home.staging, 'young.partial'), NOW / 1000, NOW / 1000)
     fs.utimesSync(join(home.staging, 'old.partial'), (NOW - 8 * DAY_MS) / 1000, (NOW - 8 * DAY_MS) / 1000)
-    cleanHome(home, { versions: 3, days: 7, failed: '1.0.1' }, NOW)
+    await cleanHome(home, { versions: 3, days: 7, failed: '1.0.1' }, NOW)
     assert.deepEqual(kept(home), ['1.0.0'])
     assert.deepEqual(fs.readdirSync(home.staging), ['young.partial'])
     assert.ok(fs.existsSync('/etc/passwd'))

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { describe, test, type TestContext } from 'node:test'
 
 import { type Home, homeAt } from '../../agent/home.ts'
-import { loadSettings } from '../../agent/settings.ts'
+import { loadSettings, type Settings } from '../../agent/settings.ts'
 import { settingsFromEnvironment } from '../../agent/settings-environment.ts'
 import { keyIdOf, ROLE_NAMES } from '../../manifests/index.ts'
 import { defaultKeys, makeKey, makeRoot } from '../fixtures/signed-manifest.ts'
@@ -21,13 +21,16 @@ function makeHome(t: TestContext, config: unknown = { server: SERVER }): Home {
 describe('settings', () => {
   test('have the documented defaults', (t) => {
     const home = makeHome(t)
-    const { root, home: _, url, ...settings } = loadSettings(home.path, {})
+    const { root, home: _, url, ...settings } = loadSettings(home.path, { DEPLOYMENT_MODE: 'vm' })
     assert.equal(root.name, 'heartbeat-agent')
     assert.equal(url.href, `${SERVER}/version.json`)
     assert.deepEqual(settings, {
       channel: 'stable',
       enabled: true,
+      mode: 'auto',
+      deployment: { kind: 'vm', evidence: 'the settings say so' },
       autoInstall: true,
+      policy: { needsApproval: false, windows: [] },
       intervalMs: 300_000,
       headers: {},
       downloadTimeoutMs: 1_800_000,
@@ -35,13 +38,16 @@ describe('settings', () => {
       retries: 5,
       maxPackageSize: 2 ** 30,
       preflight: ['--version'],
+      installTimeoutMs: 600_000,
       tries: 3,
       probationMs: 60_000,
       probationDeadlineMs: 600_000,
       health: {},
       keepVersions: 3,
       keepDays: 7,
+      restart: { method: 'exit', signal: 'SIGHUP', timeoutMs: 30_000 },
       stopTimeoutMs: 30_000,
+      drainTimeoutMs: 30_000,
     })
   })
 
@@ -52,47 +58,111 @@ describe('settings', () => {
     assert.deepEqual([intervalMs, retries, tries], [3 * 3_600_000, 2, 5])
   })
 
-  test('take every name of the environment that older systems use', () => {
-    assert.deepEqual(
-      settingsFromEnvironment({
-        UPDATE_SERVER: SERVER,
-        UPDATE_INTERVAL: '5m',
-        UPDATE_MODE: 'auto',
-        UPDATE_ENABLED: 'TRUE',
-        UPDATE_AUTO_INSTALL: 'false',
-        UPDATE_DOWNLOAD_TIMEOUT: '1h',
-        UPDATE_MAX_RETRIES: '3',
-        UPDATE_MAX_PACKAGE_SIZE: '1000',
-        UPDATE_BACKUP_RETENTION: '4',
-        UPDATE_SIGNATURE_REQUIRED: 'true',
-        UNRELATED: 'x',
-      }),
-      {
-        server: SERVER,
-        interval: '5m',
-        mode: 'auto',
-        enabled: true,
-        autoInstall: false,
-        downloadTimeout: '1h',
-        retries: 3,
-        maxPackageSize: 1000,
-        keepVersions: 4,
-      },
-    )
-    const empty = { UPDATE_SERVER: '', UPDATE_ENABLED: '', UPDATE_SIGNATURE_REQUIRED: '', UPDATE_AUTO_APPROVE: '' }
-    assert.deepEqual(settingsFromEnvironment(empty), {})
+  // Name, text, and what it comes to in the settings, beside its own default there.
+  const NAMES: readonly (readonly [
+    name: string,
+    text: string,
+    read: (settings: Settings) => unknown,
+    value: unknown,
+  ])[] = [
+    ['UPDATE_SERVER', 'https://other.example.com', ({ url }) => url.host, 'other.example.com'],
+    ['UPDATE_INTERVAL', '1h', ({ intervalMs }) => intervalMs, 3_600_000],
+    ['UPDATE_MODE', 'signal-only', ({ mode }) => mode, 'signal-only'],
+    ['UPDATE_MODE', 'vm-only', ({ mode }) => mode, 'vm-only'],
+    ['UPDATE_MODE', 'disabled', ({ enabled }) => enabled, false],
+    ['DEPLOYMENT_MODE', 'container', ({ deployment }) => deployment.kind, 'container'],
+    ['DEPLOYMENT_MODE', 'kubernetes', ({ deployment }) => deployment.kind, 'pod'],
+    ['UPDATE_ENABLED', 'no', ({ enabled }) => enabled, false],
+    ['UPDATE_AUTO_INSTALL', 'false', ({ autoInstall }) => autoInstall, false],
+    ['UPDATE_AUTO_APPROVE', 'FALSE', ({ policy }) => policy.needsApproval, true],
+    ['UPDATE_ROLLOUT_PERCENT', '10', ({ policy }) => policy.percentCap, 10],
+    ['UPDATE_DOWNLOAD_TIMEOUT', '300s', ({ downloadTimeoutMs }) => downloadTimeoutMs, 300_000],
+    ['UPDATE_INSTALL_TIMEOUT', '30s', ({ installTimeoutMs }) => installTimeoutMs, 30_000],
+    ['UPDATE_MAX_RETRIES', '3', ({ retries }) => retries, 3],
+    ['UPDATE_MAX_PACKAGE_SIZE', '1000', ({ maxPackageSize }) => maxPackageSize, 1000],
+    ['UPDATE_MAX_PACKAGE_SIZE', '100MB', ({ maxPackageSize }) => maxPackageSize, 100_000_000],
+    ['UPDATE_MAX_PACKAGE_SIZE', '2 GiB', ({ maxPackageSize }) => maxPackageSize, 2 ** 31],
+    ['UPDATE_BACKUP_RETENTION', '4', ({ keepVersions }) => keepVersions, 4],
+    ['UPDATE_RESTART_METHOD', 'systemd', ({ restart }) => restart.method, 'systemd'],
+  ]
+  for (const [name, text, read, value] of NAMES) {
+    test(`obey the environment, as older systems have it: ${name}=${text}`, (t) => {
+      const home = makeHome(t)
+      assert.deepEqual(read(loadSettings(home.path, { [name]: text, UNRELATED: 'x' })), value)
+      assert.notDeepEqual(read(loadSettings(home.path, {})), value)
+      assert.notDeepEqual(read(loadSettings(home.path, { [name]: '' })), value)
+    })
+  }
+
+  test('obey every name that operators use, and nothing else that begins like one', (t) => {
+    const windows = ['UPDATE_MAINTENANCE_WINDOW_START', 'UPDATE_MAINTENANCE_WINDOW_END']
+    const tested = new Set([...NAMES.map(([name]) => name), ...windows, 'UPDATE_SIGNATURE_REQUIRED'])
+    const code = fs.readFileSync(new URL('../../agent/settings-environment.ts', import.meta.url), 'utf8')
+    assert.deepEqual(new Set(code.match(/\b(?:UPDATE|DEPLOYMENT)_[A-Z_]*[A-Z]\b/g)), tested)
+    const home = makeHome(t)
+    assert.deepEqual(loadSettings(home.path, { UPDATE_STORAGE_TYPE: 's3' }), loadSettings(home.path, {}))
   })
 
-  test('refuse to do without signatures, and to pass over a name that would hold updates back', async () => {
+  test('take a window a day from the environment, in the zone of the machine, in place of those of the file', async (t) => {
+    const windows = [
+      { start: '12:00', end: '13:00', days: ['mon'], timezone: 'Asia/Tokyo' },
+      { start: '22:00', end: '02:00' },
+    ]
+    const home = makeHome(t, { server: SERVER, windows })
+    const { timeZone: timezone } = Intl.DateTimeFormat().resolvedOptions()
+    assert.deepEqual(loadSettings(home.path, {}).policy.windows, [windows[0], { ...windows[1], timezone }])
+    const night = { UPDATE_MAINTENANCE_WINDOW_START: '02:00', UPDATE_MAINTENANCE_WINDOW_END: '04:00' }
+    const { policy } = loadSettings(home.path, night)
+    assert.deepEqual(policy.windows, [{ start: '02:00', end: '04:00', timezone }])
+    for (const half of Object.keys(night)) {
+      const error = await failureOf(() => loadSettings(home.path, { ...night, [half]: '' }))
+      assert.equal(error.code, 'ERR_CONFIG_INVALID')
+      assert.match(error.hint ?? '', new RegExp(`Set ${half} as well`))
+    }
+    const late = await failureOf(() => loadSettings(home.path, { ...night, UPDATE_MAINTENANCE_WINDOW_END: '4 am' }))
+    assert.match(late.message, /windows\[0\]\.end: expected a time of day/)
+  })
+
+  test('keep what belongs to a restart when only its method comes from elsewhere', (t) => {
+    const restart = { method: 'signal', unit: 'sensor.service', signal: 'SIGUSR2', pidFile: 'run/pid', timeout: '5s' }
+    const home = makeHome(t, { server: SERVER, restart })
+    const { restart: merged } = loadSettings(home.path, { UPDATE_RESTART_METHOD: 'systemd' })
+    const pidFile = `${home.path}/run/pid`
+    assert.deepEqual(merged, { method: 'systemd', unit: 'sensor.service', signal: 'SIGUSR2', pidFile, timeoutMs: 5000 })
+    assert.equal(
+      loadSettings(home.path, { UPDATE_RESTART_METHOD: 'exec' }, { restart: { method: 'exit' } }).restart.method,
+      'exit',
+    )
+  })
+
+  test('refuse to do without signatures, and what an older name cannot mean', async (t) => {
     for (const off of ['false', '0', 'no', 'False']) {
       const error = await failureOf(() => settingsFromEnvironment({ UPDATE_SIGNATURE_REQUIRED: off }))
       assert.equal(error.code, 'ERR_CONFIG_INVALID')
       assert.match(error.hint ?? '', /[Uu]nsigned/)
     }
-    for (const name of ['UPDATE_MAINTENANCE_WINDOW_START', 'UPDATE_MAINTENANCE_WINDOW_END', 'UPDATE_ROLLOUT_PERCENT']) {
-      assert.equal((await failureOf(() => settingsFromEnvironment({ [name]: '5' }))).code, 'ERR_CONFIG_INVALID')
+    assert.deepEqual(settingsFromEnvironment({ UPDATE_SIGNATURE_REQUIRED: 'true' }), {})
+    const home = makeHome(t)
+    for (const [name, value] of [
+      ['UPDATE_ENABLED', 'maybe'],
+      ['UPDATE_AUTO_APPROVE', 'soon'],
+      ['UPDATE_MODE', 'manual'],
+      ['DEPLOYMENT_MODE', 'cloud'],
+      ['UPDATE_ROLLOUT_PERCENT', '101'],
+      ['UPDATE_ROLLOUT_PERCENT', '-1'],
+      ['UPDATE_ROLLOUT_PERCENT', '5.5'],
+      ['UPDATE_MAX_RETRIES', 'many'],
+      ['UPDATE_MAX_PACKAGE_SIZE', '1e99'],
+      ['UPDATE_MAX_PACKAGE_SIZE', '5 parsecs'],
+      ['UPDATE_BACKUP_RETENTION', '-1'],
+      ['UPDATE_INSTALL_TIMEOUT', '10'],
+      ['UPDATE_RESTART_METHOD', 'reboot'],
+    ] as const) {
+      const error = await failureOf(() => loadSettings(home.path, { [name]: value }))
+      assert.equal(error.code, 'ERR_CONFIG_INVALID', `${name}=${value}`)
+      assert.equal(error.exitCode, 2)
+      assert.ok(error.message.includes(value), error.message)
     }
-    assert.equal((await failureOf(() => settingsFromEnvironment({ UPDATE_ENABLED: 'maybe' }))).exitCode, 2)
   })
 
   test('name the nearest key to an unknown one', async (t) => {
@@ -117,6 +187,14 @@ describe('settings', () => {
       [{ server: SERVER, retries: -1 }, /retries/],
       [{ server: SERVER, mode: 'manual' }, /mode/],
       [{ server: SERVER, channel: '../beta' }, /channel/],
+      [{ server: SERVER, deployment: 'kubernetes' }, /deployment/],
+      [{ server: SERVER, windows: [] }, /windows/],
+      [{ server: SERVER, windows: [{ start: '02:00' }] }, /windows\[0\]\.end/],
+      [{ server: SERVER, windows: [{ start: '02:00', end: '04:00', days: ['monday'] }] }, /windows\[0\]\.days\[0\]/],
+      [{ server: SERVER, windows: [{ start: '02:00', end: '04:00', timezone: 'Mars' }] }, /windows\[0\]\.timezone/],
+      [{ server: SERVER, restart: { method: 'reboot' } }, /restart\.method/],
+      [{ server: SERVER, restart: { unit: '--now' } }, /restart\.unit/],
+      [{ server: SERVER, restart: { signal: 'SIGKILL' } }, /restart\.signal/],
       [{ server: SERVER, headers: { 'x y': 'z' } }, /headers/],
       [{ server: SERVER, headers: { token: 'line\nbreak' } }, /headers\.token/],
       [{ server: SERVER, health: { command: [] } }, /health\.command/],
@@ -129,16 +207,6 @@ describe('settings', () => {
       assert.doesNotMatch(error.message, /secret/)
     }
     assert.equal((await failureOf(() => loadSettings(makeDir(t), {}))).code, 'ERR_CONFIG_MISSING')
-    for (const [name, value] of [
-      ['UPDATE_MAX_RETRIES', 'many'],
-      ['UPDATE_MAX_PACKAGE_SIZE', '1e99'],
-      ['UPDATE_BACKUP_RETENTION', '-1'],
-    ]) {
-      assert.equal(
-        (await failureOf(() => loadSettings(makeHome(t).path, { [name ?? '']: value }))).code,
-        'ERR_CONFIG_INVALID',
-      )
-    }
   })
 
   test('guess what an address without a scheme means, and tell no password', async (t) => {
@@ -193,8 +261,10 @@ describe('settings', () => {
       interval: '400d',
       downloadTimeout: '400d',
       stallTimeout: '400d',
+      installTimeout: '400d',
       probation: '400d',
       stopTimeout: '400d',
+      drainTimeout: '400d',
     }
     const settings = loadSettings(makeHome(t, { server: SERVER, ...long }).path, {})
     for (const [name, value] of Object.entries(settings)) {

@@ -24,7 +24,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
       failed: { version: '1.0.1', reason: 'tries' },
     })
 
-    assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
+    assert.deepEqual(await settle(settings, deps), { version: '1.0.0' })
     assert.deepEqual(
       loadState(home, settings.root, assert.fail).quarantine.map((entry) => [
         entry.sha256,
@@ -40,7 +40,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
       [rolledBack],
     )
 
-    assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
+    assert.deepEqual(await settle(settings, deps), { version: '1.0.0' })
     assert.equal(events.filter(({ kind }) => kind === 'rolled-back').length, 1)
     const again = await poll()
     assert.ok(again.kind === 'checked' && again.decision.kind === 'refuse')
@@ -54,12 +54,12 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     const { home, settings, deps } = await makeMachine(t, host)
     await adopt(home, '1.0.1')
     const failed = { version: '1.0.0', failed: { version: '1.0.1', reason: 'tries' } }
-    writeLaunchRecord(home.current, failed)
-    settle(settings, deps)
+    writeLaunchRecord(home.disk, home.current, failed)
+    await settle(settings, deps)
     const quarantine = loadState(home, settings.root, assert.fail).quarantine
     await adopt(home, '1.0.1')
-    writeLaunchRecord(home.current, failed)
-    settle(settings, deps)
+    writeLaunchRecord(home.disk, home.current, failed)
+    await settle(settings, deps)
     assert.deepEqual(loadState(home, settings.root, assert.fail).quarantine, quarantine)
   })
 
@@ -70,7 +70,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     await poll()
     confirmVersion(settings, '1.0.1')
     fs.rmSync(join(home.versions, '1.0.1'), { recursive: true })
-    assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
+    assert.deepEqual(await settle(settings, deps), { version: '1.0.0' })
     assert.equal(events.at(-1)?.kind, 'warning')
     assert.deepEqual(await poll(), { kind: 'swapped', version: '1.0.1', previous: '1.0.0' })
   })
@@ -79,7 +79,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     const host = await startHost(t)
     const { home, settings, deps } = await makeMachine(t, host)
     for (const path of [home.current, home.confirmed]) fs.writeFileSync(path, '\0\0\0\0')
-    assert.deepEqual(settle(settings, deps), { version: '1.0.0' })
+    assert.deepEqual(await settle(settings, deps), { version: '1.0.0' })
     fs.rmSync(home.versions, { recursive: true })
     const error = await failureOf(() => settle(settings, deps))
     assert.equal(error.code, 'ERR_HOME_INVALID')
@@ -91,7 +91,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     const { home, settings, deps } = await makeMachine(t, host)
     await adopt(home, '1.0.1')
     fs.writeFileSync(home.current, `version=1.0.0\nfailed=1.0.1\nreason=\u0007${'x'.repeat(5000)}\u0080\nend\n`)
-    settle(settings, deps)
+    await settle(settings, deps)
     assert.match(loadState(home, settings.root, assert.fail).quarantine[0]?.reason ?? '', /^\?x{127}$/)
   })
 
@@ -104,7 +104,7 @@ describe('settling after a start', { ...BOUNDED, concurrency: true }, () => {
     if (spawnSync('mount', ['-t', 'tmpfs', 'none', immovable]).status !== 0)
       return t.skip('no right to mount a file system here')
     try {
-      assert.equal(settle(settings, deps).version, '1.0.0')
+      assert.equal((await settle(settings, deps)).version, '1.0.0')
       assert.match(JSON.stringify(events.at(-1)), /cannot tidy up/)
     } finally {
       spawnSync('umount', ['-l', immovable])

@@ -60,6 +60,7 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
       version: '1.0.1',
       sha256: sha256(artifact),
       size: artifact.length,
+      sums: sha256(fs.readFileSync(join(home.versions, '1.0.1/.sha256sums'))),
       entry: 'bin/agent',
       rollbackFloor: '1.0.1',
       rollout: { channel: 'stable', sequence: 20, root: 1 },
@@ -156,7 +157,8 @@ describe('staging', { ...BOUNDED, concurrency: true }, () => {
     fs.mkdirSync(join(home.staging, '1.0.1.staged/rest'), { recursive: true })
     fs.mkdirSync(join(home.staging, '1.0.1.old/rest'), { recursive: true })
     await poll()
-    assert.deepEqual(fs.readdirSync(join(home.versions, '1.0.1')).toSorted(), ['.receipt', 'heartbeat-agent'])
+    const files = fs.readdirSync(join(home.versions, '1.0.1')).toSorted()
+    assert.deepEqual(files, ['.receipt', '.sha256sums', 'heartbeat-agent'])
     assertTidy(home)
   })
 })

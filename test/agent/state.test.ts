@@ -42,8 +42,18 @@ describe('the state', () => {
     'cut off': (path) => fs.truncateSync(path, 100),
     zeros: (path) => fs.writeFileSync(path, Buffer.alloc(1000)),
     'no JSON': (path) => fs.writeFileSync(path, 'version=1.0.0'),
-    'of a later format': (path) =>
-      fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-state/1', 'moult-state/2')),
+    'of no format of ours': (path) =>
+      fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-state/1', 'moult-state/0')),
+    'of a later format whose floors are something else': (path) =>
+      fs.writeFileSync(
+        path,
+        fs
+          .readFileSync(path, 'utf8')
+          .replace('moult-state/1', 'moult-state/2')
+          .replace('"floors": {', '"floors": {"": 1,'),
+      ),
+    'text with a NUL in it': (path) => fs.writeFileSync(path, `${fs.readFileSync(path, 'utf8')}\0`),
+    'random bytes': (path) => fs.writeFileSync(path, Buffer.from(sha256(Buffer.from('seed')), 'hex')),
     'with a root that is none': (path) =>
       fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('moult-root/1', 'x')),
     'too large': (path) => fs.writeFileSync(path, Buffer.alloc(5 * 1024 * 1024, ' ')),
@@ -73,6 +83,30 @@ describe('the state', () => {
       assert.ok(fs.readdirSync(home.path).length <= 4, fs.readdirSync(home.path).join())
     })
   }
+
+  test('case 85: of a later updater, in its format and with members of its own, keeps its floors for an older one', (t) => {
+    const home = makeHome(t)
+    saveState(home, STATE)
+    const later = JSON.parse(fs.readFileSync(home.state, 'utf8')) as Record<string, object>
+    const quarantine = STATE.quarantine.map((entry) => ({ ...entry, detail: { signal: 11 } }))
+    const floors = { stable: { ...STATE.floors['stable'], seen: '2026-11-21T02:00:00Z' } }
+    const text = JSON.stringify({
+      ...later,
+      format: 'moult-state/2',
+      floors,
+      quarantine,
+      deltas: { base: 'x' },
+      pins: [],
+    })
+    for (const path of [home.state, home.stateBackup]) fs.writeFileSync(path, text)
+    assert.deepEqual(loadState(home, ROOT, assert.fail), STATE)
+    const raised = { ...STATE, floors: { stable: { sequence: 43, digest: 'e'.repeat(64) } } }
+    saveState(home, raised)
+    assert.deepEqual(loadState(home, ROOT, assert.fail), raised)
+    // What an older updater writes is of its own format again, which the later one has to read.
+    assert.match(fs.readFileSync(home.state, 'utf8'), /"format": "moult-state\/1"/)
+    assert.deepEqual(fs.readdirSync(home.path).toSorted(), ['state.json', 'state.json.bak'])
+  })
 
   test('refuses to write what it could not read back, and keeps what is there', async (t) => {
     const home = makeHome(t)

@@ -111,7 +111,11 @@ describe('the supervisor', { ...BOUNDED, concurrency: true }, () => {
     const { host, machine } = await setUp(t)
     publish(host, { version: '1.0.1' })
     await adopt(machine.home, '1.0.1', 'exit 3')
-    writeLaunchRecord(machine.home.current, { version: '1.0.1', previous: '1.0.0', trial: { started: 0, tries: 2 } })
+    writeLaunchRecord(machine.home.disk, machine.home.current, {
+      version: '1.0.1',
+      previous: '1.0.0',
+      trial: { started: 0, tries: 2 },
+    })
     const { stop, ended, count } = run(t, machine, host, { probation: '50ms' })
     await waitFor(() => count('rolled-back', '1.0.1') === 1, 'rolled back')
     assert.equal(count('confirmed'), 0)
@@ -163,6 +167,74 @@ describe('the supervisor', { ...BOUNDED, concurrency: true }, () => {
       events.filter((event) => event.kind === 'program-exited').map(({ status }) => status),
       ['SIGKILL'],
     )
+  })
+
+  test('case 77: lets a program finish for as long as it may, also for an update', async (t) => {
+    const finishes = (log: string): string =>
+      `echo "start $MOULT_VERSION" >>'${log}'
+trap 'sleep 2; echo finished >>"${log}"; exit 0' TERM
+while :; do sleep 0.05; done`
+    const { host, machine, log } = await setUp(t, finishes)
+    publish(host, { version: '1.0.1', artifact: program('1.0.1', finishes(log)) })
+    const { stop, ended, count } = run(t, machine, host, { stopTimeout: '60s' })
+    await waitFor(() => count('confirmed', '1.0.1') === 1, 'confirmed')
+    stop()
+    await ended
+    assert.deepEqual(fs.readFileSync(log, 'utf8').trim().split('\n'), [
+      'start 1.0.0',
+      'finished',
+      'start 1.0.1',
+      'finished',
+    ])
+  })
+
+  test('case 77: kills one that does not end for an update, and only then starts the new version', async (t) => {
+    const stubborn = (log: string): string =>
+      `trap '' TERM; echo "start $MOULT_VERSION" >>'${log}'; while :; do sleep 0.05; done`
+    const { host, machine, log } = await setUp(t, stubborn)
+    publish(host, { version: '1.0.1', artifact: program('1.0.1', steady(log)) })
+    const { stop, ended, count, events } = run(t, machine, host, { stopTimeout: '300ms' })
+    await waitFor(() => count('confirmed', '1.0.1') === 1, 'confirmed')
+    const order = events.flatMap((event) =>
+      event.kind === 'program-started' || event.kind === 'program-exited' ? `${event.kind} ${event.version}` : [],
+    )
+    assert.deepEqual(order.slice(0, 3), ['program-started 1.0.0', 'program-exited 1.0.0', 'program-started 1.0.1'])
+    assert.ok(events.some((event) => event.kind === 'program-exited' && event.status === 'SIGKILL'))
+    stop()
+    await ended
+  })
+
+  test('hands on nothing that a launcher above it has said of itself', async (t) => {
+    const { host, machine, log } = await setUp(
+      t,
+      (path) => `env | grep -E '^(MOULT_|APP_)' | sort >'${path}.new'; mv '${path}.new' '${path}'; exec sleep 1000`,
+    )
+    const told = {
+      MOULT_LAUNCHER: '1',
+      MOULT_LAUNCH: 'stay',
+      MOULT_TRIAL: '2',
+      MOULT_HOME: '/opt/moult',
+      MOULT_VERSION: '9',
+    }
+    const stop = new AbortController()
+    const ended = supervise({
+      settings: settingsAt(machine.home, host, { interval: '1h' }),
+      overrides: { interval: '1h' },
+      args: [],
+      onEvent: () => undefined,
+      signal: stop.signal,
+      env: { ...told, PATH: process.env['PATH'], APP_MODE: 'plain', MOULT_MINE: 'of the program' },
+    })
+    await waitFor(() => fs.existsSync(log), 'started')
+    stop.abort()
+    await ended
+    assert.deepEqual(fs.readFileSync(log, 'utf8').trim().split('\n'), [
+      'APP_MODE=plain',
+      `MOULT_HOME=${machine.home.path}`,
+      'MOULT_MINE=of the program',
+      'MOULT_SUPERVISED=1',
+      'MOULT_VERSION=1.0.0',
+    ])
   })
 
   test('takes a start that the system refuses at once for a crash', async (t) => {

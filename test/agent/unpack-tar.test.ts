@@ -4,52 +4,11 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 
+import { disk } from '../../agent/disk.ts'
 import { unpackTar } from '../../agent/unpack-tar.ts'
+import { sha256 } from '../../manifests/index.ts'
 import { BOUNDED, failureOf, makeDir } from './field.ts'
-
-interface Member {
-  readonly name: string
-  readonly type?: string
-  readonly body?: string | Buffer
-  /** What the header claims, when that is not the length of the body. */
-  readonly size?: number
-  readonly mode?: number
-  readonly link?: string
-  readonly magic?: string
-}
-
-/** A member by the bytes of POSIX.1-1988 ustar, so that it can say what no tar program would write. */
-function member({ name, type = '0', body = '', size, mode = 0o644, link = '', magic = 'ustar\x0000' }: Member): Buffer {
-  const bytes = Buffer.from(body)
-  const header = Buffer.alloc(512)
-  header.write(name, 0, 100, 'latin1')
-  header.write(`${mode.toString(8).padStart(7, '0')}\0`, 100)
-  header.write('0000000\x000000000\0', 108)
-  header.write(`${(size ?? bytes.length).toString(8).padStart(11, '0')}\0`, 124)
-  header.write('00000000000\0', 136)
-  header.write('        ', 148)
-  header.write(type, 156)
-  header.write(link, 157, 100, 'latin1')
-  header.write(magic, 257, 'latin1')
-  const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)])
-}
-
-function pax(records: Record<string, string>, type = 'x'): Buffer {
-  const lines = Object.entries(records).map(([key, value]) => {
-    const rest = ` ${key}=${value}\n`
-    let length = Buffer.byteLength(rest) + 1
-    while (String(length).length + Buffer.byteLength(rest) !== length)
-      length = String(length).length + Buffer.byteLength(rest)
-    return `${length}${rest}`
-  })
-  return member({ name: 'pax', type, body: lines.join('') })
-}
-
-const END = Buffer.alloc(1024)
-const archive = (...members: readonly (Member | Buffer)[]): Buffer =>
-  Buffer.concat([...members.map((one) => (Buffer.isBuffer(one) ? one : member(one))), END])
+import { archive, END, member, pax } from './tar-bytes.ts'
 
 interface Rig {
   readonly target: string
@@ -64,7 +23,7 @@ function makeRig(t: TestContext): Rig {
     target,
     unpack: async (bytes, limit = bytes.length) => {
       fs.writeFileSync(join(dir, 'archive'), bytes)
-      await unpackTar(join(dir, 'archive'), target, limit)
+      await unpackTar(disk, join(dir, 'archive'), target, { size: limit, sha256: sha256(bytes) })
     },
   }
 }
@@ -87,7 +46,8 @@ test('unpacking stops at its signal: before an entry, within one, and while the 
     const stop = new AbortController()
     const watch = setInterval(() => isTime(target) && stop.abort(), 0)
     if (isTime(target)) stop.abort()
-    const unpacking = unpackTar(join(dir, 'archive'), target, bytes.length, stop.signal)
+    const facts = { size: bytes.length, sha256: sha256(bytes) }
+    const unpacking = unpackTar(disk, join(dir, 'archive'), target, facts, stop.signal)
     await assert.rejects(unpacking, { name: 'AbortError' }, name)
     clearInterval(watch)
     if (name === 'within one') assert.ok(fs.statSync(join(target, 'a')).size < 60_000_000)
@@ -131,6 +91,51 @@ const HOSTILE: Record<string, Buffer> = {
     name: 'fine',
     body: 'x',
   }),
+  'a name of 513 characters': archive(pax({ path: `${'d/'.repeat(256)}f` }), { name: 'fine', body: 'x' }),
+  'a NUL in a PAX name': archive(pax({ path: 'fine\0/../../evil' }), { name: 'fine', body: 'x' }),
+  'a line feed in a PAX name': archive(pax({ path: 'a\nb' }), { name: 'fine', body: 'x' }),
+  'an empty PAX name': archive(pax({ path: '' }), { name: '', body: 'x' }),
+  'a drive with a slash': archive({ name: 'C:/evil', body: 'x' }),
+  'a drive without a slash': archive({ name: 'C:evil', body: 'x' }),
+  'a path of the network': archive({ name: '\\\\host\\share', body: 'x' }),
+  'two slashes before it': archive({ name: '//tmp/evil', body: 'x' }),
+  'a second stream of a file': archive({ name: 'agent:evil', body: 'x' }),
+  'a short name of Windows': archive({ name: 'PROGRA~1', body: 'x' }),
+  'a dot at the end': archive({ name: 'agent.', body: 'x' }),
+  'a dot at the end of a directory': archive({ name: 'lib./agent', body: 'x' }),
+  'dots only': archive({ name: '...', body: 'x' }),
+  'a space at the end': archive({ name: 'agent ', body: 'x' }),
+  'a device of Windows': archive({ name: 'CON', body: 'x' }),
+  'a device of Windows in lower case': archive({ name: 'lib/nul', body: 'x' }),
+  'a device of Windows with an ending': archive({ name: 'aux.tar.gz', body: 'x' }),
+  'a device of Windows with a number': archive({ name: 'Com1.txt', body: 'x' }),
+  'a directory that is a device of Windows': archive({ name: 'lpt9/agent', body: 'x' }),
+  'a listed directory that is a device of Windows': archive({ name: 'PRN/', type: '5' }),
+  'twins by sharp s': archive({ name: 'strasse', body: 'x' }, pax({ path: 'stra\u00dfe' }), { name: 's', body: 'y' }),
+  'twins by normal form': archive(pax({ path: 'caf\u00e9' }), { name: 'c', body: 'x' }, pax({ path: 'cafe\u0301' }), {
+    name: 'c',
+    body: 'y',
+  }),
+  'twins by a Turkish i': archive({ name: 'init', body: 'x' }, pax({ path: '\u0130nit' }), { name: 'i', body: 'y' }),
+  'twins by the sign of Kelvin': archive({ name: 'k', body: 'x' }, pax({ path: '\u212a' }), { name: 'i', body: 'y' }),
+  'twins by a PAX name': archive({ name: 'file', body: 'x' }, pax({ path: 'FILE' }), { name: 'fine', body: 'y' }),
+  'twins by a GNU long name': archive({ name: 'file', body: 'x' }, member({ name: 'l', type: 'L', body: 'File\0' }), {
+    name: 'fine',
+    body: 'y',
+  }),
+  'a symbolic link to itself': archive({ name: 'loop', type: '2', link: 'loop' }),
+  'a symbolic link by a PAX target': archive(pax({ linkpath: '/etc' }), { name: 'link', type: '2', link: 'fine' }),
+  'a GNU long link': archive(member({ name: 'l', type: 'K', body: '/etc/passwd\0' }), { name: 'fine', type: '2' }),
+  'a GNU directory of names': archive({ name: 'dump/', type: 'D', body: 'Yfile\0' }),
+  'a volume label': archive({ name: 'label', type: 'V' }),
+  'a part of a file of another volume': archive({ name: 'file', type: 'M', body: 'x' }),
+  'a negative size': archive({ name: 'file', body: 'x', size: '-0000000001\0' }),
+  'a negative size in base 256': archive({ name: 'file', body: 'x', size: `\xff${'\xff'.repeat(11)}` }),
+  'a size beyond what counts exactly': archive({ name: 'file', body: 'x', size: `\x80${'\xff'.repeat(11)}` }),
+  'a size that is no number': archive({ name: 'file', body: 'x', size: 'lots of it\0\0' }),
+  'a negative PAX size': archive(pax({ size: '-512' }), { name: 'file', body: 'x' }),
+  'a PAX size that hides the body': archive(pax({ size: '0' }), { name: 'file', body: 'x' }),
+  'a file inside the body of another': archive({ name: 'outer', body: member({ name: 'inner', body: 'x' }), size: 10 }),
   'a checksum that is wrong': Buffer.concat([Buffer.from(member({ name: 'file', body: 'x' }).fill(0x41, 0, 1)), END]),
   'no archive at all': Buffer.alloc(2048, 'x'),
   'nothing in it': END,

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 
 import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
 import { withLock } from '../../agent/lock.ts'
-import { updateRunning } from '../../agent/update-running.ts'
+import { isLaunched, updateRunning } from '../../agent/update-running.ts'
 import { rollBackVersion } from '../../agent/verdict.ts'
 import { adopt, BOUNDED, makeMachine, type Machine, publish, startHost } from './field.ts'
 
@@ -31,6 +31,35 @@ describe('a poll of the program that runs', BOUNDED, () => {
     assert.deepEqual(readLaunchRecord(machine.home.current)?.previous, '1.0.0')
   })
 
+  test('tries again what the launcher could not count, once the record can be written', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const machine = await makeMachine(t, host)
+    await machine.poll()
+    const record = { version: '1.0.1', previous: '1.0.0', trial: { started: 1, tries: 3 } }
+    writeLaunchRecord(machine.home.disk, machine.home.current, record)
+    const told = { MOULT_LAUNCHER: '1', MOULT_VERSION: '1.0.0' }
+    assert.ok(isLaunched(record, '1.0.0', told))
+    const full = Object.assign(new Error('full'), { code: 'ENOSPC', syscall: 'write' })
+    const disk = { ...machine.home.disk, writeFile: () => assert.fail(full) }
+    const settings = { ...machine.settings, home: { ...machine.home, disk } }
+    await assert.rejects(poll({ ...machine, settings }, '1.0.0'), { code: 'ERR_STAGE_SPACE' })
+    assert.deepEqual(await poll(machine, '1.0.0'), { kind: 'swapped', version: '1.0.1' })
+    assert.deepEqual(readLaunchRecord(machine.home.current), record)
+  })
+
+  test('is told by the launcher what that started: nothing else passes for it', () => {
+    const trial = { started: 0, tries: 3 }
+    const told = { MOULT_LAUNCHER: '1', MOULT_VERSION: '1.0.0' }
+    const onTrial = { version: '1.0.1', previous: '1.0.0', trial }
+    assert.ok(isLaunched({ version: '1.0.0' }, '1.0.0', {}))
+    // A unit with the path of an old version in it would start that for ever.
+    assert.ok(!isLaunched(onTrial, '1.0.0', {}))
+    assert.ok(!isLaunched(onTrial, '1.0.0', { ...told, MOULT_VERSION: '0.9.0' }))
+    assert.ok(!isLaunched({ version: '1.0.1', previous: '1.0.0' }, '1.0.0', told))
+    assert.ok(!isLaunched({ ...onTrial, previous: '0.9.0' }, '1.0.0', told))
+  })
+
   test('installs nothing, and does not restart, while the launcher is not what started it', async (t) => {
     const host = await startHost(t)
     publish(host, { version: '1.0.1' })
@@ -47,7 +76,7 @@ describe('a poll of the program that runs', BOUNDED, () => {
     publish(host, { version: '1.0.1' })
     const machine = await makeMachine(t, host)
     await machine.poll()
-    writeLaunchRecord(machine.home.current, { version: '1.0.1', previous: '1.0.0' })
+    writeLaunchRecord(machine.home.disk, machine.home.current, { version: '1.0.1', previous: '1.0.0' })
     assert.equal(rollBackVersion(machine.home, '1.0.1', 'manual'), '1.0.0')
     assert.equal((await poll(machine, '1.0.1')).kind, 'checked')
     const failed = { version: '1.0.1', reason: 'manual' }

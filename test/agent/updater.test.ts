@@ -21,7 +21,7 @@ interface Agent {
 /** A Node program with an updater inside. It works, saying `work`, until it is ended. */
 function startAgent(t: TestContext, machine: Machine, version: string, options = '', settings: object = {}): Agent {
   const { url } = machine.settings
-  const given = { server: url.href, interval: '1s', probation: '300ms', retries: 0, ...settings }
+  const given = { server: url.href, deployment: 'vm', interval: '1s', probation: '300ms', retries: 0, ...settings }
   const script = `
     import { Updater } from ${JSON.stringify(import.meta.resolve('../../agent/updater.ts'))}
     const updater = new Updater({
@@ -154,7 +154,8 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
 
   test('lets a version on trial go on that has nothing to go back to', async (t) => {
     const machine = await onTrial(t)
-    writeLaunchRecord(machine.home.current, { version: '1.0.1', trial: { started: 1, tries: 3 } })
+    writeLaunchRecord(machine.home.disk, machine.home.current, { version: '1.0.1', trial: { started: 1, tries: 3 } })
+    fs.rmSync(machine.home.confirmed)
     const agent = startAgent(t, machine, '1.0.1', 'health: () => false,')
     await waitFor(() => agent.has('no other to go back to'), 'the warning')
     await works(agent)

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 
 import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
 import { loadState } from '../../agent/state.ts'
-import { confirmVersion, rollBackVersion } from '../../agent/verdict.ts'
+import { confirmVersion, rollBackVersion, rollbackTarget } from '../../agent/verdict.ts'
 import { adopt, BOUNDED, makeMachine, mountTmpfs, publish, startHost } from './field.ts'
 
 const FLOOR = { release: { rollback_floor: '1.0.1' } }
@@ -47,7 +47,7 @@ describe('a verdict', { ...BOUNDED, concurrency: true }, () => {
     await adopt(home, '1.0.1')
     assert.equal(rollBackVersion(home, '1.0.1', 'health'), undefined)
     const onTrial = { version: '1.0.1', previous: '1.0.0', trial: { started: 1, tries: 3 } }
-    writeLaunchRecord(home.current, onTrial)
+    writeLaunchRecord(home.disk, home.current, onTrial)
     assert.equal(rollBackVersion(home, '1.0.0', 'health'), undefined)
     const kept = join(home.versions, '1.0.0/heartbeat-agent')
     for (const damage of [() => fs.chmodSync(kept, 0o644), () => fs.truncateSync(kept), () => fs.rmSync(kept)]) {
@@ -56,12 +56,38 @@ describe('a verdict', { ...BOUNDED, concurrency: true }, () => {
       assert.deepEqual(readLaunchRecord(home.current), onTrial)
     }
     await adopt(home, '1.0.0')
-    writeLaunchRecord(home.current, onTrial)
+    writeLaunchRecord(home.disk, home.current, onTrial)
     assert.equal(rollBackVersion(home, '1.0.1', 'line\nbreak'), '1.0.0')
     assert.deepEqual(readLaunchRecord(home.current), {
       version: '1.0.0',
       failed: { version: '1.0.1', reason: 'line?break' },
     })
+  })
+
+  test('case 69: goes back to no version whose files have changed since, and says so', async (t) => {
+    const host = await startHost(t)
+    const { home } = await makeMachine(t, host)
+    await adopt(home, '1.0.1')
+    await adopt(home, '1.0.2')
+    const onTrial = { version: '1.0.2', previous: '1.0.1', trial: { started: 1, tries: 3 } }
+    writeLaunchRecord(home.disk, home.current, onTrial)
+    writeLaunchRecord(home.disk, home.confirmed, { version: '1.0.1', previous: '1.0.0' })
+    const spoil = (version: string): void => fs.appendFileSync(join(home.versions, version, 'heartbeat-agent'), '#')
+    assert.equal(rollbackTarget(home, onTrial, assert.fail), '1.0.1')
+    spoil('1.0.1')
+    const warnings: string[] = []
+    assert.equal(
+      rollbackTarget(home, onTrial, (message) => warnings.push(message)),
+      '1.0.0',
+    )
+    assert.deepEqual(warnings, ['version 1.0.1 is damaged: its files are not those that were installed'])
+    spoil('1.0.0')
+    assert.equal(
+      rollBackVersion(home, '1.0.2', 'health', (message) => warnings.push(message)),
+      undefined,
+    )
+    assert.equal(warnings.length, 3)
+    assert.deepEqual(readLaunchRecord(home.current), onTrial)
   })
 
   test('leaves the trial as it is on a full disk', async (t) => {

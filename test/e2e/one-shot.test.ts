@@ -112,7 +112,10 @@ describe('a program that is updated by a cron job', { timeout: 60_000 }, () => {
     await agent.line(/^agent 1\.0\.1 runs, try 1$/)
     assert.equal((await agentCommand('check', '--apply')).code, 0)
     assert.deepEqual((await scene.status(home)).record?.trial, { started: 1, tries: 2 })
-    assert.match((await agentCommand('status')).stdout, /^cron-agent 1\.0\.1, on probation \(try 1 of 2\)$/m)
+    assert.match(
+      (await agentCommand('status')).stdout,
+      /^cron-agent 1\.0\.1, on probation \(try 1 of 2, started [0-9T:Z-]+\)$/m,
+    )
 
     await sleep(PROBATION_MS)
     const check = await agentCommand('check', '--apply')

@@ -127,4 +127,13 @@ describe('a C agent that knows nothing of updates, under the supervisor', { time
     service.kill('SIGTERM')
     assert.equal((await service.ended).code, 0)
   })
+
+  test('what a unit needs beside it is written too, or told where the unit is only printed', { skip }, async () => {
+    const place = ['--home', home, '--server', url, '--root', root, ...SETTINGS, '--supervised', '--unit', 's6']
+    await scene.moultOk(['agent', 'install', ...place, '--write', scene.path('s6', 'sensor-agent', 'run')])
+    assert.equal(readFileSync(scene.path('s6', 'sensor-agent', 'timeout-kill'), 'utf8'), '45000\n')
+    const printed = await scene.moultOk(['agent', 'install', ...place])
+    assert.match(printed.stdout, /^#!\/bin\/sh\n/)
+    assert.match(printed.stderr, /^Beside it a file timeout-kill has to say 45000$/m)
+  })
 })

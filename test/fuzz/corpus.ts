@@ -43,12 +43,14 @@ const rich = {
       size: 18_500_000,
       unpack: 'tar',
       entry: 'bin/agent',
+      hooks: { pre_update: 'hooks/check', post_update: 'hooks/migrate' },
       downloads: [
         { url: 'x.br', size: 6_100_000, sha256: 'cd'.repeat(32), encoding: 'br' },
         { url: 'x.delta', size: 410_000, sha256: 'ef'.repeat(32), encoding: 'zz', from: '01'.repeat(32) },
       ],
     },
   },
+  attachments: { sbom: { url: 'bin/1.4.2/sbom.cdx.json', sha256: '45'.repeat(32), size: 9000 } },
 }
 const richRollout = {
   paused: false,

@@ -10,7 +10,7 @@ export interface PackageFacts {
   readonly shippedDependencies: ReadonlySet<string>
 }
 
-const EVERY_LAYER = ['manifests', 'release', 'agent', 'fleet', 'local-server']
+const EVERY_LAYER = ['manifests', 'release', 'agent', 'fleet', 'local-server', 'kubernetes']
 
 /** Which folders a folder may import from, itself aside. '' is the root: index.ts. */
 const ALLOWED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
@@ -19,6 +19,8 @@ const ALLOWED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   agent: ['manifests'],
   fleet: ['manifests'],
   'local-server': [],
+  // It decides as an agent does, by the agent's own code.
+  kubernetes: ['manifests', 'agent'],
   cli: EVERY_LAYER,
   '': EVERY_LAYER,
   // They make test data, and run the long form of tests.
@@ -34,9 +36,17 @@ const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
   manifests: /^(?:node:crypto|tweetnacl|fastest-levenshtein|semver(?:\/.+)?)$/,
   agent: /^(?:node:.+|tar)$/,
 }
-const SDK = /^@(?:aws-sdk|smithy|octokit)\//
+/** Clients of services: each in its own place only, and loaded when it is used. */
+const SDKS: readonly (readonly [sdk: RegExp, place: string])[] = [
+  [/^@(?:aws-sdk|smithy|octokit)\//, 'release/publishers'],
+  [/^@kubernetes\//, 'kubernetes'],
+]
 const BUILD_TOOL = /^(?:esbuild|execa)$/
 const BUILD_TOOL_FOLDERS = new Set(['release', 'cli', 'scripts', 'bench', 'test'])
+/** The agent changes the file system by its port alone, so that tests can record and break whatever it does. */
+const DISK_PORTS = new Set(['agent/disk.ts', 'agent/install/home-owner.ts', 'agent/sums.ts'])
+const READS_FILES =
+  /^(?:constants|createReadStream|existsSync|(?:access|l?stat|statfs|readFile|readdir|readlink|realpath)(?:Sync)?)$/
 const FORBIDDEN_NAME = /^(?:utils?|helpers?|common|manager)(?:\.|$)|[-.](?:utils?|helpers?|common|manager)\./
 
 /** Every complaint as `path:line: reason`, in the order of the sources. */
@@ -76,7 +86,7 @@ function lengthViolations({ path, lineCount }: SourceModule, longFiles: Readonly
   return []
 }
 
-function importViolations(path: string, { specifier, kind }: ModuleImport, facts: PackageFacts): string[] {
+function importViolations(path: string, { specifier, kind, names }: ModuleImport, facts: PackageFacts): string[] {
   const folder = folderOf(path)
   if (/^[./]/.test(specifier)) return relativeViolations(path, folder, specifier)
 
@@ -85,8 +95,14 @@ function importViolations(path: string, { specifier, kind }: ModuleImport, facts
   const name = packageOf(specifier)
   if (name === 'moult' && folder !== 'examples') violations.push(`imports its own package: ${specifier}`)
   if (ALLOWED_PACKAGES[folder]?.test(specifier) === false) violations.push(`${folder} may not import ${specifier}`)
-  if (SDK.test(specifier)) {
-    if (!path.startsWith('release/publishers/')) violations.push(`SDK outside release/publishers: ${specifier}`)
+  if (folder === 'agent' && /^node:fs(?:\/promises)?$/.test(specifier) && !DISK_PORTS.has(path)) {
+    const changing = names.filter((name) => !READS_FILES.test(name))
+    violations.push(...changing.map((name) => `changes files beside agent/disk.ts: ${name}`))
+  }
+  // Tests and benchmarks look at a service with a client of their own.
+  const place = SDKS.find(([sdk]) => sdk.test(specifier))?.[1]
+  if (place !== undefined && shipped) {
+    if (!path.startsWith(`${place}/`)) violations.push(`SDK outside ${place}: ${specifier}`)
     else if (kind === 'static') violations.push(`SDK imported eagerly: ${specifier}`)
   }
   if (BUILD_TOOL.test(specifier) && !BUILD_TOOL_FOLDERS.has(folder)) {

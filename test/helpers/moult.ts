@@ -217,7 +217,9 @@ export function isAlive(pid: number): boolean {
 function plainEnvironment(): NodeJS.ProcessEnv {
   const foreign =
     /^(?:NODE_TEST_CONTEXT|NODE_OPTIONS|MOULT_|UPDATE_|npm_(?:package|lifecycle)_|npm_config_local_prefix$)/
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
+  // Where tests run in a container, their homes lie on no volume of it.
+  return { ...own, DEPLOYMENT_MODE: 'vm' }
 }
 
 /** Waits until the condition holds. @throws Error that names what was waited for */

@@ -14,6 +14,7 @@ import {
   isImportEqualsDeclaration,
   isImportTypeNode,
   isLiteralTypeNode,
+  isNamedImports,
   isNewExpression,
   isNoSubstitutionTemplateLiteral,
   isStringLiteral,
@@ -30,6 +31,8 @@ export type ImportKind = 'static' | 'lazy' | 'type'
 export interface ModuleImport {
   readonly specifier: string
   readonly kind: ImportKind
+  /** What is imported by name, types left out; `*` where it is the whole module. */
+  readonly names: readonly string[]
   readonly line: number
 }
 
@@ -86,12 +89,16 @@ function readModule(path: string, text: string, tree: Node): SourceModule {
   return { path, lineCount, imports, defaultExportLines, enumLines, clockLines }
 }
 
-function importOf(node: Node): { specifier: string; kind: ImportKind; end: number } | undefined {
+type FoundImport = Omit<ModuleImport, 'line'> & { end: number }
+
+function importOf(node: Node): FoundImport | undefined {
   if (isImportDeclaration(node)) {
-    return literal(
-      node.moduleSpecifier,
-      node.importClause?.phaseModifier === SyntaxKind.TypeKeyword ? 'type' : 'static',
-    )
+    const bindings = node.importClause?.namedBindings
+    const isWhole = node.importClause?.name !== undefined || (bindings !== undefined && !isNamedImports(bindings))
+    const elements = bindings !== undefined && isNamedImports(bindings) ? [...bindings.elements] : []
+    const names = elements.filter(({ isTypeOnly }) => !isTypeOnly).map((one) => (one.propertyName ?? one.name).text)
+    const isType = node.importClause?.phaseModifier === SyntaxKind.TypeKeyword
+    return literal(node.moduleSpecifier, isType ? 'type' : 'static', isWhole ? ['*', ...names] : names)
   }
   if (isExportDeclaration(node)) return literal(node.moduleSpecifier, node.isTypeOnly ? 'type' : 'static')
   if (isImportEqualsDeclaration(node) && isExternalModuleReference(node.moduleReference)) {
@@ -104,9 +111,9 @@ function importOf(node: Node): { specifier: string; kind: ImportKind; end: numbe
   return imports ? literal(node.arguments[0], 'lazy') : undefined
 }
 
-function literal(node: Node | undefined, kind: ImportKind): ReturnType<typeof importOf> {
+function literal(node: Node | undefined, kind: ImportKind, names: readonly string[] = ['*']): FoundImport | undefined {
   if (node === undefined || !(isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node))) return undefined
-  return { specifier: node.text, kind, end: node.end }
+  return { specifier: node.text, kind, names: kind === 'type' ? [] : names, end: node.end }
 }
 
 function isDefaultExport(node: Node): boolean {

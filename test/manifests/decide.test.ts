@@ -186,6 +186,74 @@ describe('a pause', () => {
   ])
 })
 
+describe('the policy of the host', () => {
+  const night = [{ start: '02:00', end: '04:00', timezone: 'UTC' }]
+  const noon = AT('2026-11-22T12:00:00Z')
+  const approved = new Set<string>()
+  const all = { percentCap: 10, windows: night, approved }
+  table([
+    [
+      'lets an update in while a window is open',
+      { facts: { policy: { windows: night } }, now: AT('2026-11-22T02:00:00Z') },
+      'install newer',
+    ],
+    ['holds it while none is', { facts: { policy: { windows: night } }, now: noon }, 'wait window'],
+    ['without windows needs none', { facts: { policy: { windows: [] } }, now: noon }, 'install newer'],
+    ['holds what nobody has approved', { facts: { policy: { approved } } }, 'wait approval'],
+    ['lets in what a person has approved', { facts: { policy: { approved: quarantine } } }, 'install newer'],
+    [
+      'approves bytes, not versions',
+      { facts: { policy: { approved: new Set(['1.4.2', '0'.repeat(64)]) } } },
+      'wait approval',
+    ],
+    ['keeps a host outside its cap out of every stage', { facts: { policy: { percentCap: 84 } } }, 'wait stage'],
+    ['lets a host inside its cap take part', { facts: { policy: { percentCap: 85 } } }, 'install newer'],
+    ['cannot widen a stage', { facts: { policy: { percentCap: 100 } }, rollout: percent(84) }, 'wait stage'],
+    ['asks for no approval before the stage', { facts: { policy: all } }, 'wait stage'],
+    [
+      'asks for approval outside the window too',
+      { facts: { policy: { ...all, percentCap: 100 } }, now: noon },
+      'wait approval',
+    ],
+    [
+      'does not hold a forced update',
+      { facts: { policy: all }, release: { min_version: '1.4.2' }, now: noon },
+      'install forced',
+    ],
+    [
+      'does not hold a signed way back',
+      { facts: { policy: all, running: '1.5.0' }, rollout: { rollback: ['1.5.0'] }, now: noon },
+      'install rollback',
+    ],
+    ['does not hold a first installation', { facts: { policy: all, running: undefined }, now: noon }, 'install first'],
+    [
+      'does not overrule a pause',
+      { facts: { policy: { approved: quarantine, windows: night } }, rollout: { paused: true } },
+      'wait paused',
+    ],
+    [
+      'does not bring failed bytes back',
+      { facts: { quarantine, policy: { approved: quarantine } } },
+      'refuse quarantined',
+    ],
+  ])
+
+  test('says until when a window holds, and until when a stage within the cap does', () => {
+    const waiting = { kind: 'wait', version: '1.4.2', bucket: LATE.bucket }
+    const window = decideCase({ facts: { policy: { windows: night } }, now: noon })
+    assert.deepEqual(window, { ...waiting, reason: 'window', percent: 100, untilMs: AT('2026-11-23T02:00:00Z') })
+    const stages = [
+      { at: '2026-11-21T02:00:00Z', percent: 50 },
+      { at: '2026-11-25T02:00:00Z', percent: 90 },
+    ]
+    const capped = (percentCap: number) =>
+      decideCase({ rollout: { stages }, facts: { policy: { percentCap } }, now: noon })
+    assert.deepEqual(capped(84), { ...waiting, reason: 'stage', percent: 50 })
+    assert.deepEqual(capped(20), { ...waiting, reason: 'stage', percent: 20 })
+    assert.deepEqual(capped(85), { ...waiting, reason: 'stage', percent: 50, untilMs: AT('2026-11-25T02:00:00Z') })
+  })
+})
+
 describe('stages', () => {
   const stages = [
     { at: '2026-11-21T02:00:00Z', percent: 5 },

@@ -83,6 +83,8 @@ function needs(of: shape.Shape<unknown>, base: JsonObject, required: readonly st
   }
 }
 
+const attachment = { url: 'bin/1.4.2/sbom.cdx.json', sha256: 'ab'.repeat(32), size: 7 }
+
 describe('a release', () => {
   test('needs its members and tolerates others', () => {
     needs(releaseShape, release, ['format', 'name', 'version', 'release_date', 'binaries'])
@@ -110,6 +112,10 @@ describe('a release', () => {
           { 'Linux-amd64': binary },
           { 'linux-amd64': null },
         ],
+      },
+      attachments: {
+        good: [{}, { sbom: attachment }, { helm_values: { ...attachment, later: 1 } }],
+        bad: [null, [], { 'sbom.json': attachment }, { Sbom: attachment }, { sbom: { ...attachment, size: 0 } }],
       },
     })
   })

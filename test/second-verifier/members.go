@@ -172,15 +172,20 @@ var isDownload = objectOf(false, map[string]check{
 	"url": isURL, "size": isSize, "sha256": isHash, "encoding?": anyText(32), "from?": isHash,
 })
 
+var isHooks = objectOf(false, map[string]check{"pre_update?": isEntryPath, "post_update?": isEntryPath})
+
 var isBinary = objectOf(false, map[string]check{
 	"url": isURL, "sha256": isHash, "size": isSize, "unpack?": matching(`file|tar`, 4), "entry?": isEntryPath,
-	"downloads?": arrayOf(isDownload, 0, 32),
+	"hooks?": isHooks, "downloads?": arrayOf(isDownload, 0, 32),
 })
+
+var isAttachment = objectOf(false, map[string]check{"url": isURL, "sha256": isHash, "size": isSize})
 
 var isRelease = objectOf(false, map[string]check{
 	"name": isName, "version": isVersion, "release_date": isDate, "min_version?": isVersion,
 	"rollback_floor?": isVersion, "changelog?": anyText(16384), "container_image?": oneLine(512),
-	"binaries": mapOf(isPlatform, isBinary, 0, 64),
+	"binaries":     mapOf(isPlatform, isBinary, 0, 64),
+	"attachments?": mapOf(matching(`[a-z][a-z0-9_]{0,63}`, 64), isAttachment, 0, 16),
 })
 
 var isStage = objectOf(true, map[string]check{"at": isDate, "percent": integerOf(0, 100)})

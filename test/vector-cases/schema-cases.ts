@@ -44,6 +44,13 @@ const stages = (count: number): Overrides => ({
 const stage = (percent: JsonValue, more: JsonObject = {}): Overrides => ({
   stages: [{ at: '2026-11-21T02:00:00Z', percent, ...more }],
 })
+const attachment = (more: Overrides = {}): JsonObject => {
+  const members = { url: 'bin/1.4.2/sbom.cdx.json', sha256: 'ab'.repeat(32), size: 7, ...more }
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)) as JsonObject
+}
+const attachments = (count: number, more: Overrides = {}): Overrides => ({
+  attachments: Object.fromEntries(Array.from({ length: count }, (_, index) => [`file_${index}`, attachment(more)])),
+})
 const version = (text: JsonValue): Overrides => ({ version: text })
 const released = (text: JsonValue): Overrides => ({ release_date: text })
 /** A version of `length` characters. */
@@ -137,6 +144,13 @@ export const SCHEMA_CASES: readonly VectorCase[] = [
   accepts('valid-no-binaries', 'A release may offer nothing.', { release: { binaries: {} } }),
   accepts('valid-64-platforms', '64 platforms.', { release: platforms(64) }),
   accepts('valid-tree', 'A tree with an entry.', { release: binary({ unpack: 'tar', entry: 'bin/a+b@1.x-_' }) }),
+  accepts('valid-hooks', 'Hooks, and one that no client knows.', {
+    release: binary({
+      unpack: 'tar',
+      entry: 'bin/agent',
+      hooks: { pre_update: 'hooks/check', post_update: 'hooks/migrate', later: 1 },
+    }),
+  }),
   accepts('valid-32-downloads', '32 downloads.', { release: downloads(32) }),
   accepts('valid-unknown-download', 'An encoding and a delta that no client knows.', {
     release: binary({ downloads: [download({ encoding: 'x'.repeat(32), from: 'ef'.repeat(32), later: 1 })], later: 1 }),
@@ -179,6 +193,19 @@ export const SCHEMA_CASES: readonly VectorCase[] = [
   ).map(([name, entry]) =>
     badBinary(`entry-${name}`, 'A relative path of plain parts.', { unpack: 'tar', entry }, 'valid-tree'),
   ),
+  ...(
+    [
+      ['array', []],
+      ['null', null],
+      ['absolute', { pre_update: '/bin/sh' }],
+      ['upwards', { post_update: 'hooks/../../sh' }],
+      ['with-arguments', { pre_update: 'hooks/check --all' }],
+      ['empty', { post_update: '' }],
+      ['list', { pre_update: ['hooks/check'] }],
+    ] as [string, JsonValue][]
+  ).map(([name, hooks]) =>
+    badBinary(`hooks-${name}`, 'Paths like entry.', { unpack: 'tar', entry: 'bin/agent', hooks }, 'valid-hooks'),
+  ),
   release('33-downloads', '33 downloads.', downloads(33), 'valid-32-downloads'),
   badBinary('downloads-object', 'An array.', { downloads: {} }, 'valid-32-downloads'),
   ...(
@@ -206,6 +233,25 @@ export const SCHEMA_CASES: readonly VectorCase[] = [
   release('image-of-513', '513 code units.', { container_image: 'x'.repeat(513) }, 'valid-image'),
   release('image-two-lines', 'One line.', { container_image: 'a\nb' }, 'valid-image'),
   release('image-carriage-return', 'One line.', { container_image: 'a\rb' }, 'valid-image'),
+
+  accepts('valid-attachments', '16 attachments, with members that no client knows.', {
+    release: attachments(16, { later: 1 }),
+  }),
+  release('17-attachments', '17 attachments.', attachments(17), 'valid-attachments'),
+  release('attachments-array', 'An object.', { attachments: [] }, 'valid-attachments'),
+  ...(
+    [
+      ['url', 'A required member.', { url: null }],
+      ['sha256', '64 digits.', { sha256: 'AB'.repeat(32) }],
+      ['size', 'At least 1.', { size: 0 }],
+    ] as const
+  ).map(([name, comment, fault]) => release(`attachment-${name}`, comment, attachments(1, fault), 'valid-attachments')),
+  release(
+    'attachment-name',
+    'A name of a-z, 0-9 and underscore.',
+    { attachments: { 'sbom.json': attachment() } },
+    'valid-attachments',
+  ),
 
   accepts('valid-rollout-members', 'Every optional member.', {
     rollout: { paused: true, salt: 's'.repeat(128), poll: '1h30m', rollback: ['1.4.3'], previous: 'ab'.repeat(32) },

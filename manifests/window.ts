@@ -1,0 +1,147 @@
+// Maintenance windows: when a machine may be changed, by the clock on its wall. Pure: the time comes in, and what a zone's
+// clocks show at that time comes from Intl.
+//
+// A window is open while the wall clock shows `start` or later and not yet `end`, so a change of summer time needs no rule
+// of its own: on the day when the clocks skip the window it does not open, and when they show its time twice it is open
+// twice. One that passes midnight belongs to the day on which it starts. With `end` equal to `start` it is a whole day.
+
+import { type Shape, array, described, object, oneOf, optional, parsed, type ShapeOf } from './shape.ts'
+
+export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
+export type Weekday = (typeof WEEKDAYS)[number]
+
+const MINUTE_MS = 60_000
+const DAY_MINUTES = 24 * 60
+/** Changes of a zone's offset that are looked behind for the next opening: more than a week can hold. */
+const OFFSET_CHANGES_MAX = 8
+
+const timeOfDay: Shape<string> = parsed(
+  (text) => (minuteOfDay(text) === undefined ? undefined : text),
+  'a time of day such as 02:00 or 23:30',
+  5,
+)
+export const timezoneShape: Shape<string> = parsed(
+  (text) => (isTimezone(text) ? text : undefined),
+  'a time zone such as UTC or Europe/Berlin',
+)
+
+/** A window as a person writes it. */
+export const windowShape = object({
+  start: described('When it opens, such as 02:00', timeOfDay),
+  end: described('When it closes; before `start` means on the next day', timeOfDay),
+  days: optional(
+    described('Days on which it opens; every day by default', array(oneOf(...WEEKDAYS), { min: 1, max: 7 })),
+  ),
+  timezone: optional(
+    described('Zone of the times, such as Europe/Berlin; that of the machine by default', timezoneShape),
+  ),
+})
+
+/** One whose zone is settled. */
+export type MaintenanceWindow = ShapeOf<typeof windowShape> & { readonly timezone: string }
+
+/** Whether any of the windows is open. @param now milliseconds since 1970 */
+export function isWindowOpen(windows: readonly MaintenanceWindow[], now: number): boolean {
+  return windows.some((window) => isOpenAt(window, wallClockOf(window.timezone)(now)))
+}
+
+/**
+ * When the first of the windows opens: `now` if one is open; undefined if none ever does.
+ * @param now milliseconds since 1970
+ */
+export function nextOpening(windows: readonly MaintenanceWindow[], now: number): number | undefined {
+  const openings = windows.map((window) => openingOf(window, now)).filter((opening) => opening !== undefined)
+  return openings.length === 0 ? undefined : Math.min(...openings)
+}
+
+/** The IANA name of a zone that this runtime knows, or an offset such as +02:00 where it takes one. */
+export function isTimezone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: text }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** What a wall clock shows, as the UTC time that would show the same: the difference is the zone's offset. */
+type WallClock = (timeMs: number) => number
+
+function wallClockOf(timezone: string): WallClock {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+  })
+  return (timeMs) => {
+    const shown = new Map(format.formatToParts(timeMs).map(({ type, value }) => [type, Number(value)]))
+    const part = (type: Intl.DateTimeFormatPartTypes): number => shown.get(type) ?? 0
+    return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'))
+  }
+}
+
+function openingOf(window: MaintenanceWindow, now: number): number | undefined {
+  const wallClock = wallClockOf(window.timezone)
+  const offsetAt = (timeMs: number): number => wallClock(timeMs) - timeMs
+  if (isOpenAt(window, wallClock(now))) return now
+  // Offsets are whole minutes, so windows open on whole minutes.
+  let fromMs = Math.floor(now / MINUTE_MS) * MINUTE_MS
+  for (let changes = 0; changes < OFFSET_CHANGES_MAX; changes += 1) {
+    const offset = offsetAt(fromMs)
+    const openingMs = fromMs + minutesToStart(window, fromMs + offset) * MINUTE_MS
+    if (offsetAt(openingMs) === offset) return openingMs
+    fromMs = firstChange(fromMs, openingMs, (timeMs) => offsetAt(timeMs) !== offset)
+    // The clocks may have been put forward into the window, or back into it.
+    if (isOpenAt(window, wallClock(fromMs))) return fromMs
+  }
+  return undefined
+}
+
+/** The first minute after `fromMs` for which `hasChanged`; it has not at `fromMs` and has at `toMs`. */
+function firstChange(fromMs: number, toMs: number, hasChanged: (timeMs: number) => boolean): number {
+  let [before, after] = [fromMs, toMs]
+  while (after - before > MINUTE_MS) {
+    const middle = before + Math.floor((after - before) / 2 / MINUTE_MS) * MINUTE_MS
+    if (hasChanged(middle)) after = middle
+    else before = middle
+  }
+  return after
+}
+
+function isOpenAt(window: MaintenanceWindow, wallMs: number): boolean {
+  const { day, minute } = readWall(wallMs)
+  const { start, end } = timesOf(window)
+  if (start < end) return start <= minute && minute < end && opensOn(window, day)
+  return (minute >= start && opensOn(window, day)) || (minute < end && opensOn(window, day - 1))
+}
+
+/** Minutes on a clock that nobody changes. */
+function minutesToStart(window: MaintenanceWindow, wallMs: number): number {
+  const { day, minute } = readWall(wallMs)
+  const { start } = timesOf(window)
+  let days = 0
+  while (!opensOn(window, day + days) || days * DAY_MINUTES + start <= minute) days += 1
+  return days * DAY_MINUTES + start - minute
+}
+
+function opensOn({ days }: MaintenanceWindow, day: number): boolean {
+  const name = WEEKDAYS[(day + 7) % 7]
+  return name !== undefined && (days === undefined || days.includes(name))
+}
+
+function timesOf({ start, end }: MaintenanceWindow): { start: number; end: number } {
+  return { start: minuteOfDay(start) ?? 0, end: minuteOfDay(end) ?? 0 }
+}
+
+function readWall(wallMs: number): { day: number; minute: number } {
+  const wall = new Date(wallMs)
+  return { day: wall.getUTCDay(), minute: wall.getUTCHours() * 60 + wall.getUTCMinutes() }
+}
+
+function minuteOfDay(text: string): number | undefined {
+  const match = /^([01][0-9]|2[0-3]):([0-5][0-9])$/.exec(text)
+  return match === null ? undefined : Number(match[1]) * 60 + Number(match[2])
+}

@@ -1,0 +1,7 @@
+import { testLifeCycle } from './life-cycle.ts'
+import { openSupervisord } from './supervisord.ts'
+import { WAYS } from './sensor.ts'
+import { missingPart } from './supervisor.ts'
+
+const skip = missingPart('supervisord')
+for (const way of WAYS) testLifeCycle({ name: 'supervisord', way, skip, open: openSupervisord })
