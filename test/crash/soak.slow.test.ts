@@ -15,7 +15,7 @@ interface Figures {
   readonly rounds: number
   readonly kills: number
   readonly updates: number
-  readonly badOnes: number
+  readonly rolledBack: number
 }
 
 for (const { mode, rounds } of [
@@ -32,7 +32,7 @@ for (const { mode, rounds } of [
     t.diagnostic(last)
     const figures = JSON.parse(last) as Figures
     assert.equal(figures.rounds, rounds)
-    assert.equal(figures.badOnes, rounds)
+    assert.equal(figures.rolledBack, rounds)
     // Kills that come too early, or not at all, would prove nothing.
     assert.ok(figures.kills >= rounds && figures.updates >= rounds, last)
   })

@@ -12,16 +12,17 @@ import type { Supervisor } from './supervisor.ts'
 const TRIES: Readonly<Record<Way, number>> = { launcher: 6, supervised: 3 }
 
 export interface LifeCycleOptions {
-  readonly name: string
+  /** What docs/catalogue.md calls it, such as `an agent under runit`. */
+  readonly title: string
   readonly way: Way
   /** Why not to run it. */
   readonly skip: string | false
   readonly open: (scene: Scene) => Supervisor | Promise<Supervisor>
 }
 
-export function testLifeCycle({ name, way, skip, open }: LifeCycleOptions): void {
+export function testLifeCycle({ title, way, skip, open }: LifeCycleOptions): void {
   describe(
-    `an agent under ${name}, ${way === 'launcher' ? 'started by the launcher' : 'inside `moult agent run`'}`,
+    `${title}, ${way === 'launcher' ? 'started by the launcher' : 'inside `moult agent run`'}`,
     {
       skip,
       timeout: 300_000,
@@ -31,7 +32,7 @@ export function testLifeCycle({ name, way, skip, open }: LifeCycleOptions): void
       let sensor: Sensor
       let supervisor: Supervisor
       before(async () => {
-        scene = new Scene(`${name} ${way}`)
+        scene = new Scene(`${title.split(' ').at(-1)} ${way}`)
         supervisor = await open(scene)
         sensor = new Sensor(scene, way)
         await sensor.begin('1.0.0')

@@ -16,7 +16,8 @@ function textOf(kind: ServiceKind): string {
 
 test('docs/supervisors.md names no setting that the files do not have, and some of each kind', () => {
   const page = readFileSync(join(REPOSITORY, 'docs', 'supervisors.md'), 'utf8')
-  const rows = [...page.matchAll(/^\| (\w+) +\| `([^`]+)` +\|/gm)].map(([, kind = '', setting = '']) => ({
+  const [table = ''] = /^## What the files set[^]*?(?=^## )/m.exec(page) ?? []
+  const rows = [...table.matchAll(/^\| (\w+) +\| `([^`]+)` +\|/gm)].map(([, kind = '', setting = '']) => ({
     kind,
     setting,
   }))

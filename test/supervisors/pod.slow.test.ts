@@ -8,7 +8,7 @@ import { Sensor, WAYS } from './sensor.ts'
 import { missingPart } from './supervisor.ts'
 
 const skip = missingPart('podman', 'runc', 'jq')
-for (const way of WAYS) testLifeCycle({ name: 'pod', way, skip, open: openPod })
+for (const way of WAYS) testLifeCycle({ title: 'an agent in a pod', way, skip, open: openPod })
 
 describe('the volume of a pod', { skip, timeout: 300_000 }, () => {
   let scene: Scene

@@ -4,4 +4,4 @@ import { WAYS } from './sensor.ts'
 import { missingPart } from './supervisor.ts'
 
 const skip = missingPart('runsvdir')
-for (const way of WAYS) testLifeCycle({ name: 'runit', way, skip, open: openRunit })
+for (const way of WAYS) testLifeCycle({ title: 'an agent under runit', way, skip, open: openRunit })

@@ -4,4 +4,4 @@ import { WAYS } from './sensor.ts'
 import { missingPart } from './supervisor.ts'
 
 const skip = missingPart('s6-svscan')
-for (const way of WAYS) testLifeCycle({ name: 's6', way, skip, open: openS6 })
+for (const way of WAYS) testLifeCycle({ title: 'an agent under s6', way, skip, open: openS6 })

@@ -4,4 +4,4 @@ import { WAYS } from './sensor.ts'
 import { missingPart } from './supervisor.ts'
 
 const skip = missingPart('supervisord')
-for (const way of WAYS) testLifeCycle({ name: 'supervisord', way, skip, open: openSupervisord })
+for (const way of WAYS) testLifeCycle({ title: 'an agent under supervisord', way, skip, open: openSupervisord })

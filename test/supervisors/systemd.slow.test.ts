@@ -5,4 +5,4 @@ import { openSystemd } from './systemd.ts'
 
 // An agent that runs as another user than root is in service-page.slow.test.ts.
 const skip = missingPart('systemd-nspawn', 'nsenter', 'unshare')
-for (const way of WAYS) testLifeCycle({ name: 'systemd', way, skip, open: openSystemd })
+for (const way of WAYS) testLifeCycle({ title: 'an agent under systemd', way, skip, open: openSystemd })
