@@ -6,6 +6,8 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -93,11 +95,22 @@ export const disk = process.platform === 'win32' ? windowsDisk(plainDisk) : plai
 function writeWhole(path: string, flags: string, content: Uint8Array, mode: number): void {
   const file = openSync(path, flags, mode)
   try {
+    if (flags === 'wx') setMode(file, mode)
     // A full disk can take part of one write without an error: only the sum of the return values tells.
     for (let at = 0; at < content.length;) at += writeSync(file, content, at)
     fsyncSync(file)
   } finally {
     closeSync(file)
+  }
+}
+
+/** Whatever the umask was. By the descriptor, as the name may be another file's by now where others can write. */
+function setMode(file: number, mode: number): void {
+  if ((fstatSync(file).mode & 0o777) === mode) return
+  try {
+    fchmodSync(file, mode)
+  } catch {
+    // A file system without modes.
   }
 }
 

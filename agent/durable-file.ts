@@ -1,11 +1,14 @@
 // Small files that survive a power cut. Synchronous on purpose: between two of these calls nothing else of this process
 // can run, and a file is at most some kilobytes.
 
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import type { Disk } from './disk.ts'
 import { isErrno, withFileErrors } from './file-error.ts'
+
+const SMALL_MAX_BYTES = 1024 * 1024
+const NON_BLOCKING = constants.O_NONBLOCK ?? 0
 
 /**
  * Replaces a file: temporary file beside it, fsync, rename, fsync of the directory. Readers see the old or the new
@@ -44,7 +47,7 @@ function removeRest(disk: Disk, path: string): void {
  *
  * @throws MoultError ERR_STAGE_* when the file is there and cannot be read: that MUST NOT pass for absent
  */
-export function readSmallFile(path: string, maxBytes = 1024 * 1024): Buffer | undefined {
+export function readSmallFile(path: string, maxBytes = SMALL_MAX_BYTES): Buffer | undefined {
   return withFileErrors(path, () => {
     try {
       const bytes = readFileSync(path)
@@ -56,10 +59,20 @@ export function readSmallFile(path: string, maxBytes = 1024 * 1024): Buffer | un
   })
 }
 
-/** The same where nothing is lost with a file that cannot be read: something else stands in for it. */
-export function readIfPossible(path: string, maxBytes?: number): Buffer | undefined {
+/**
+ * The same where nothing is lost with a file that cannot be read: something else stands in for it. Some lie where the
+ * settings say and others can write, so only a regular file is read: a pipe would hold up the whole program.
+ */
+export function readIfPossible(path: string, maxBytes = SMALL_MAX_BYTES): Buffer | undefined {
   try {
-    return readSmallFile(path, maxBytes)
+    const file = openSync(path, constants.O_RDONLY | NON_BLOCKING)
+    try {
+      const stat = fstatSync(file)
+      if (!stat.isFile()) return undefined
+      return stat.size <= maxBytes ? readFileSync(file) : Buffer.alloc(0)
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return undefined
   }

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import type { Readable } from 'node:stream'
 
 import { type HookName, isMoultError, MoultError } from '../manifests/index.ts'
 import { replaceFile } from './durable-file.ts'
@@ -97,8 +98,10 @@ async function endOf(run: HookRun): Promise<{ outcome: string | undefined; outpu
     // A process group of its own, so that all of it ends with the time limit.
     detached: process.platform !== 'win32',
   })
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (bytes: Buffer) => (output = Buffer.concat([output, bytes]).subarray(-OUTPUT_MAX_BYTES)))
+  // Without a descriptor left there are none, and the error comes as an event that has to be listened to.
+  const streams: readonly (Readable | undefined)[] = [child.stdout, child.stderr]
+  for (const stream of streams)
+    stream?.on('data', (bytes: Buffer) => (output = Buffer.concat([output, bytes]).subarray(-OUTPUT_MAX_BYTES)))
   let isLate = false
   const end = (): void => killGroup(child)
   const limit = setTimeout(() => {
@@ -123,7 +126,7 @@ async function endOf(run: HookRun): Promise<{ outcome: string | undefined; outpu
   clearTimeout(limit)
   run.signal?.removeEventListener('abort', end)
   process.removeListener('exit', end)
-  for (const stream of [child.stdout, child.stderr]) stream.destroy()
+  for (const stream of streams) stream?.destroy()
   return { outcome, output: output.toString('utf8') }
 }
 

@@ -12,7 +12,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { MoultError } from '../manifests/index.ts'
 import type { Disk } from './disk.ts'
@@ -102,6 +102,8 @@ function passToken(disk: Disk, lock: string, from: string, to: string): boolean 
 async function layOut(disk: Disk, lock: string, mine: string): Promise<void> {
   const fresh = `${lock}.${mine}`
   try {
+    // A home that is gone MUST NOT come back by its lock.
+    statSync(dirname(lock))
     await disk.removeTree(fresh)
     disk.makeDirectory(fresh, 0o700)
     disk.writeFile(join(fresh, FREE), Buffer.alloc(0), 0o600)

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { argv, stderr, stdout } from 'node:process'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Home } from './home.ts'
@@ -155,16 +156,18 @@ function readPid(path: string): number {
 async function runSystemctl({ name, isOfUser }: Unit, timeoutMs: number): Promise<string | undefined> {
   // Without waiting for the job: it ends this very process.
   const args = [...(isOfUser ? ['--user'] : []), 'restart', '--no-block', name]
-  return new Promise((resolve) => {
+  return new Promise<string | undefined>((resolve) => {
     const child = spawn('systemctl', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: timeoutMs })
+    // Without a descriptor left there is none, and the error comes as an event that has to be listened to.
+    const stderr: Readable | undefined = child.stderr
     let said = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-500)))
+    stderr?.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-500)))
     child.once('error', ({ message }) => resolve(message))
     child.once('close', (code, killedBy) => {
       if (code === 0) resolve(undefined)
       else resolve(said.trim().replace(/\s+/g, ' ') || `it ended with ${killedBy ?? `status ${code}`}`)
     })
-  })
+  }).catch((error: unknown) => (error as Error).message)
 }
 
 /** Until the process is ended from outside, or the time is over. */

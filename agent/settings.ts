@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import {
   assertSelfSigned,
   isMoultError,
+  isTimezone,
   type JsonValue,
   type MaintenanceWindow,
   MoultError,
@@ -151,7 +152,9 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
 
 function policyOf({ approval, windows, percent }: SettingsFile): Policy {
   // A zone that is not named is that of the machine, and of the process: TZ tells it.
-  const { timeZone: timezone } = Intl.DateTimeFormat().resolvedOptions()
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+  // With an empty TZ it is one that the runtime itself does not take, and the clock shows UTC.
+  const timezone = isTimezone(timeZone) ? timeZone : 'UTC'
   return {
     needsApproval: approval === true,
     windows: (windows ?? []).map((window) => ({ timezone, ...window })),

@@ -19,7 +19,7 @@ const RESTART_MAX_MS = 60_000
 const STEADY_MS = 60_000
 
 /** What launchers, supervisors and updaters tell the programs that they start. */
-const TOLD_VARIABLE = /^MOULT_(?:HOME|VERSION|TRIAL|LAUNCHER|LAUNCH|SUPERVISED|PREFLIGHT|HOOK|PREVIOUS)$/
+const TOLD_VARIABLE = /^MOULT_(?:HOME|VERSION|TRIAL|LAUNCHER|LAUNCH|SUPERVISED|PREFLIGHT|HOOK|PREVIOUS|DAMAGED)$/
 
 export interface SuperviseOptions {
   readonly settings: Settings

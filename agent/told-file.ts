@@ -8,7 +8,5 @@ export function replaceToldFile(disk: Disk, path: string, text: string, mode: nu
   const temporary = `${path}.new`
   disk.remove(temporary)
   disk.writeFile(temporary, Buffer.from(text), mode)
-  // Whatever the umask was: some are read by other users.
-  disk.chmod(temporary, mode)
   disk.rename(temporary, path)
 }

@@ -8,6 +8,7 @@ import { healthCheckOf } from './health.ts'
 import { homeAt } from './home.ts'
 import { Journal } from './journal.ts'
 import { launcherWarnings, type LaunchRecord, readLaunchRecord } from './launch-record.ts'
+import type { CheckResult } from './last-check.ts'
 import { withLock } from './lock.ts'
 import { retryAfterOf } from './poll.ts'
 import { runProbation } from './probation.ts'
@@ -16,7 +17,7 @@ import { restartItself } from './restart-methods.ts'
 import { firstPollDelayMs, nextPollDelayMs, POLL_INTERVAL_MS } from './schedule.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { endTrial, finishUpdate, giveUp, type TrialContext, type TrialEnd } from './trial.ts'
-import type { UpdateDeps, UpdateResult } from './update.ts'
+import type { UpdateDeps } from './update.ts'
 import { updateRole } from './update-role.ts'
 import { isLaunched, type RunningProgram, settleRunning, updateRunning } from './update-running.ts'
 import type { UpdaterOptions } from './updater-options.ts'
@@ -35,6 +36,7 @@ export class Updater {
   readonly #wakes = new Set<AbortController>()
   /** Ends the present check. A signal of its own for each: one that lives as long as the process gathers listeners. */
   #work = new AbortController()
+  #checking: Promise<CheckResult> | undefined
   #isVouchedFor = false
   #hasVerified = false
   #isOnTrial = false
@@ -148,17 +150,14 @@ export class Updater {
     for (;;) {
       await this.#wait(delayMs)
       if (this.#stop.signal.aborted) return
-      const result = await this.#check(settings)
+      this.#checking = this.#check(settings)
+      const result = await this.#checking
       if (this.#stop.signal.aborted) return
       journal.check(result)
       if (result.kind === 'swapped') await this.#restart(settings)
       if (this.#stop.signal.aborted) return
-      delayMs = nextPollDelayMs(
-        intervalMs,
-        this.#failures,
-        retryAfterOf('error' in result ? result.error : undefined),
-        random(),
-      )
+      const askedMs = result.kind === 'failed' ? retryAfterOf(result.error) : 0
+      delayMs = nextPollDelayMs(intervalMs, this.#failures, askedMs, random())
       // Whatever the host asks for: without one good poll before the deadline the version is rolled back.
       if (this.#isOnTrial && !this.#hasVerified)
         delayMs = Math.max(Math.min(intervalMs, TRIAL_POLL_MIN_MS), trialDelayMs())
@@ -166,7 +165,7 @@ export class Updater {
     }
   }
 
-  async #check(settings: Settings): Promise<UpdateResult | { kind: 'failed'; error: unknown }> {
+  async #check(settings: Settings): Promise<CheckResult> {
     this.#work = new AbortController()
     const deps = { ...this.#deps(), signal: this.#work.signal }
     try {
@@ -218,6 +217,9 @@ export class Updater {
   async #restart(settings?: Settings): Promise<void> {
     const { beforeRestart, restart, env = process.env } = this.#options
     await drain(beforeRestart, settings?.drainTimeoutMs)
+    // One that is under way would leave its lock behind, and after `exec` that would pass for held by the next version.
+    this.#work.abort()
+    await this.#checking
     if (restart !== undefined || settings === undefined) {
       await (restart ?? exitForUpdate)()
       return this.#end()

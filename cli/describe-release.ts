@@ -2,7 +2,8 @@ import type { ReleaseResult } from '../release/index.ts'
 import { formatSize } from './print-result.ts'
 
 /** What was done, for people: a heading, a line a file in the order of writing, the rollout. */
-export function describeRelease({ kind, name, version, channel, target, rollout, files }: ReleaseResult): string[] {
+export function describeRelease(result: ReleaseResult): string[] {
+  const { kind, name, version, channel, target, rollout, files, hooks } = result
   const what = `${name} ${version} on ${channel}`
   const heading = {
     published: `Published ${what} to ${target}`,
@@ -16,10 +17,19 @@ export function describeRelease({ kind, name, version, channel, target, rollout,
     ...files.map(
       ({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`,
     ),
+    ...hooksText(hooks),
     ...(rollout === undefined
       ? []
       : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
   ]
+}
+
+/** What agents run at the update, by platform. */
+export function hooksText(hooks: ReleaseResult['hooks'] = {}): string[] {
+  return Object.entries(hooks).map(([platform, paths]) => {
+    const named = Object.entries(paths).map(([hook, path]) => `${hook} ${path}`)
+    return `  hooks ${platform}: ${named.join(', ')}`
+  })
 }
 
 function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {

@@ -6,8 +6,11 @@ import { Command } from 'commander'
 
 import { registerAgentCommands } from './agent.ts'
 import { registerInit } from './init.ts'
+import { registerK8sCommands } from './k8s.ts'
 import { registerKeysCommands } from './keys.ts'
 import { packageVersion } from './package-version.ts'
+import { registerPresign } from './presign.ts'
+import { registerPrune } from './prune.ts'
 import { registerRelease } from './release.ts'
 import { registerRolloutCommands } from './rollout.ts'
 import { registerRootCommands } from './root.ts'
@@ -25,9 +28,12 @@ registerInit(program)
 registerRelease(program)
 registerRolloutCommands(program)
 registerVerify(program)
+registerPresign(program)
+registerPrune(program)
 registerKeysCommands(program)
 registerRootCommands(program)
 registerServe(program)
 registerAgentCommands(program)
+registerK8sCommands(program)
 
 await runProgram(program, process.argv)

@@ -1,5 +1,7 @@
 import type { ReleaseEvent } from '../release/index.ts'
 
+const BAR_WIDTH = 20
+
 export interface Progress {
   readonly on: (event: ReleaseEvent) => void
   /** Leaves the lines as they are; what is printed afterwards stands below them. */
@@ -42,7 +44,8 @@ export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progr
       else if (isLive) {
         const isFile = event.step === 'publish' || event.subject.includes('.')
         const steps = isFile ? [event.subject] : [...(lines.get(event.subject) ?? [])]
-        if (!isFile && event.state === 'started') steps.push(event.step)
+        if (event.kind === 'progress') steps.unshift(barOf(event.doneBytes, event.totalBytes))
+        else if (!isFile && event.state === 'started') steps.push(event.step)
         erase()
         lines.set(isFile ? event.step : event.subject, steps)
         draw()
@@ -53,4 +56,10 @@ export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progr
       lines.clear()
     },
   }
+}
+
+function barOf(doneBytes: number, totalBytes: number): string {
+  const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes)
+  const filled = Math.floor(share * BAR_WIDTH)
+  return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`
 }

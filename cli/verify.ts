@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 
 import { isMoultError, MoultError } from '../manifests/errors.ts'
-import type { KnownFloor, LoadedConfig, VerifyResult } from '../release/index.ts'
+import type { KnownFloor, Publisher, VerifyResult } from '../release/index.ts'
+import { hooksText } from './describe-release.ts'
 import { formatSize, printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
 import { reportError } from './report-error.ts'
@@ -36,7 +37,7 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(place: string | undefined, options: Options, signal: AbortSignal): Promise<number> {
-  const { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, readConfig, readRoots, verifyPublished } =
+  const { DEFAULT_ROOT_FILE, openPublisher, readConfig, readRoots, verifyPublished } =
     await import('../release/index.ts')
   // With a place and a root no configuration is needed: anyone can check what anyone publishes.
   const isOptional = place !== undefined && options.root !== undefined && options.config === undefined
@@ -47,14 +48,17 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
   })
   const inProject = (path: string): string => resolve(loaded?.dir ?? '.', path)
   const roots = await readRoots(options.root ?? inProject(loaded?.config.root ?? DEFAULT_ROOT_FILE), undefined)
-  const from = place ?? placeOf(loaded, inProject, DEFAULT_PUBLISH_PATH)
+  const own = loaded && (await openPublisher(loaded.config, loaded.dir, { signal }))
+  const from = place ?? loaded?.config.publish?.url ?? own
+  if (from === undefined) throw new MoultError('ERR_BUG', 'no place to verify')
+  const label = typeof from === 'string' ? from : from.target
   const channel = options.channel ?? loaded?.config.channel
   const atLeast = sequenceOf(options.atLeast)
-  const own = loaded === undefined ? undefined : inProject(loaded.config.publish?.path ?? DEFAULT_PUBLISH_PATH)
   const progress = showProgress()
   try {
     const newest = roots.at(-1) ?? roots[0]
-    const known = own === undefined || own === resolve(from) ? undefined : await floorOf(own, roots[0], channel)
+    const isOwn = from === own || own?.target === resolve(label)
+    const known = own === undefined || isOwn ? undefined : await floorOf(own, roots[0], channel)
     const result = await verifyPublished(
       {
         place: from,
@@ -70,11 +74,11 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
       { on: progress.on, signal },
     )
     progress.end()
-    printVerified(from, result, options)
+    printVerified(label, result, options)
     return 0
   } catch (error) {
     signal.throwIfAborted()
-    return await reportFinding(error, from, options)
+    return await reportFinding(error, label, options)
   } finally {
     progress.end()
   }
@@ -86,12 +90,13 @@ function withoutRoot({ code, message, details }: MoultError): MoultError {
 }
 
 function printVerified(from: string, result: VerifyResult, options: Options): void {
-  const { name, version, channel, sequence, expires, files, warnings } = result
+  const { name, version, channel, sequence, expires, files, hooks, warnings } = result
   for (const { text } of warnings) console.error(`warning: ${text}`)
   const size = formatSize(files.reduce((sum, file) => sum + file.size, 0))
   printResult(options.json, { kind: 'verified', finding: 'sound', place: from, ...result }, [
     `Verified ${name} ${version} on ${channel} in ${from}`,
     `Sequence ${sequence}, good until ${expires}; ${files.length} files, ${size}`,
+    ...hooksText(hooks),
   ])
 }
 
@@ -110,11 +115,11 @@ async function reportFinding(error: unknown, place: string, { json = false }: Op
   return exit
 }
 
-/** What the project itself published last is the newest that anyone can serve. A damaged folder is another matter. */
-async function floorOf(dir: string, root: KnownFloor['root'], channel = 'stable'): Promise<KnownFloor | undefined> {
-  const { openDirectory, readLive } = await import('../release/index.ts')
-  const live = await readLive(openDirectory(dir, Date.now), root, channel).catch((error: unknown) => {
-    console.error(`warning: not compared with the folder of this project: ${(error as Error).message}`)
+/** What the project itself published last is the newest that anyone can serve. A damaged place is another matter. */
+async function floorOf(own: Publisher, root: KnownFloor['root'], channel = 'stable'): Promise<KnownFloor | undefined> {
+  const { readLive } = await import('../release/index.ts')
+  const live = await readLive(own, root, channel).catch((error: unknown) => {
+    console.error(`warning: not compared with what this project published: ${(error as Error).message}`)
     return undefined
   })
   if (live === undefined) return undefined
@@ -130,9 +135,4 @@ function sequenceOf(text: string | undefined): number | undefined {
     'ERR_USAGE_INVALID',
     `--at-least: expected a sequence of at least 1, got ${JSON.stringify(text)}`,
   )
-}
-
-function placeOf(loaded: LoadedConfig | undefined, inProject: (path: string) => string, fallback: string): string {
-  if (loaded === undefined) throw new MoultError('ERR_BUG', 'no place to verify')
-  return loaded.config.publish?.url ?? inProject(loaded.config.publish?.path ?? fallback)
 }

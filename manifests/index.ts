@@ -81,4 +81,4 @@ export { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.
 export { isEndingSoon } from './validity.ts'
 export { type Floor, NO_FLOOR, type Trust, type Verdict, type Verified, verifyManifest } from './verify-manifest.ts'
 export { compareVersions, isVersion, VERSION_MAX_CHARS } from './versions.ts'
-export { isWindowOpen, type MaintenanceWindow, nextOpening, WEEKDAYS, windowShape } from './window.ts'
+export { isTimezone, isWindowOpen, type MaintenanceWindow, nextOpening, WEEKDAYS, windowShape } from './window.ts'

@@ -14,14 +14,17 @@ const TIMEOUT_MS = 10_000
  * and one of the past is expired when it is born. The clock of the host that serves the files is a second opinion.
  * @throws MoultError ERR_TRUST_DATE
  */
-export async function assertClock({ config }: Pick<Project, 'config'>, around: Surroundings): Promise<void> {
+export async function assertClock(
+  { config, publisher }: Pick<Project, 'config' | 'publisher'>,
+  around: Surroundings,
+): Promise<void> {
   if (around.now() < EARLIEST_MS) throw wrongClock(around.now(), 'no release is that old', EARLIEST_MS)
   const url = config.publish?.url
-  if (url === undefined) return
-  const hostMs = await dateOfHost(url, around.signal)
+  const hostMs = url === undefined ? await publisher.clock?.() : await dateOfHost(url, around.signal)
   // In whole seconds, and some time has passed on the way.
   if (hostMs === undefined || Math.abs(around.now() - hostMs) <= SKEW_MAX_MS) return
-  throw wrongClock(around.now(), `${new URL(url).host} says ${formatDate(hostMs)}`, hostMs)
+  const host = url === undefined ? publisher.target : new URL(url).host
+  throw wrongClock(around.now(), `${host} says ${formatDate(hostMs)}`, hostMs)
 }
 
 /** Undefined when it does not answer or tells no time: that is for the read-back to judge. */

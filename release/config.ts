@@ -1,8 +1,9 @@
 // moult.config.json: its shape, from which the published JSON Schema is printed (scripts/write-schemas.ts).
 
 import { entryPathShape, nameShape, parseDuration, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
-import { either, pathShape } from './config-shapes.ts'
+import { either, httpUrlShape, pathShape } from './config-shapes.ts'
 import { platformsShape } from './platform-shape.ts'
+import { publishShape } from './publishers/publish-config.ts'
 import { signersShape } from './signers/signer-config.ts'
 import { parseStages } from './stages.ts'
 
@@ -60,14 +61,18 @@ const build = tagged('type', {
     type: oneOf('directory'),
     path: described('The tree of each platform, e.g. out/{platform}.', path),
     entry: described('The program inside the tree.', entryPathShape),
+    hooks: optional(
+      described(
+        'Programs inside the tree that each agent runs once at an update; they must bear to run again.',
+        object({
+          preUpdate: optional(described('Before the swap; when it fails, the old version stays.', entryPathShape)),
+          postUpdate: optional(
+            described('When the new version runs on trial; when it fails, the old one comes back.', entryPathShape),
+          ),
+        }),
+      ),
+    ),
   }),
-})
-
-const httpUrl = string({ pattern: /^https?:\/\/[!-[\]-~]+$/, says: 'an http or https URL' })
-const publish = object({
-  type: oneOf('directory'),
-  path: described('Default ./updates.', path),
-  url: optional(described('Where the directory is served: a release is read back through it.', httpUrl)),
 })
 
 const lifetime = parsed((text) => {
@@ -104,8 +109,16 @@ export const configShape = object({
       boolean(),
     ),
   ),
-  publish: optional(publish),
-  baseUrl: optional(described('Write absolute URLs that begin with this, for the simplest clients.', httpUrl)),
+  publish: optional(
+    described('Where to publish: a directory, a bucket of S3, or releases of a GitHub repository.', publishShape),
+  ),
+  attest: optional(
+    described(
+      'Also publish what the agent is made of (SBOM) and what it was built from (provenance); default true.',
+      boolean(),
+    ),
+  ),
+  baseUrl: optional(described('Write absolute URLs that begin with this, for the simplest clients.', httpUrlShape)),
   root: optional(
     described('The root document that agents pin; default trust/1.root.json. Later roots lie beside it.', path),
   ),

@@ -1,6 +1,7 @@
 // The end of every job that publishes: look again at what is live, prepare, plan, verify, publish, read back.
 
 import { assertSigned, type JsonObject, RELEASE_UNSIGNED } from '../manifests/index.ts'
+import type { Attachment } from './attachments/attachment.ts'
 import { assertReleasable } from './assert-releasable.ts'
 import { assertVerifies } from './assert-verifies.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
@@ -27,6 +28,7 @@ export interface Delivery {
   readonly rollout: JsonObject | undefined
   /** What this machine has built of the release. */
   readonly artifacts: readonly CompressedArtifact[]
+  readonly attachments?: readonly Attachment[]
 }
 
 /**
@@ -40,7 +42,7 @@ export async function deliver(
   prepare: (live: Live | undefined, now: number) => Promise<Delivery>,
 ): Promise<ReleaseResult> {
   const { version, channel, isPlan } = target
-  const unlock = isPlan ? async () => {} : await project.publisher.lock()
+  const unlock = isPlan ? async () => {} : await project.publisher.lock(`${version} on ${channel}`)
   try {
     // Another release may have gone live since the caller looked.
     const live = await readLive(project.publisher, project.roots[0], channel)

@@ -15,7 +15,12 @@ const COPY_CHUNK_BYTES = 1024 * 1024
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{12}\.tmp$/
 
 /** Hashes a file and copies it in the same pass, so that what was hashed is what was copied. */
-export async function copyAndHash(from: FileHandle, to: FileHandle | undefined, signal?: AbortSignal): Promise<Digest> {
+export async function copyAndHash(
+  from: FileHandle,
+  to: FileHandle | undefined,
+  signal?: AbortSignal,
+  onProgress?: (doneBytes: number) => void,
+): Promise<Digest> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(COPY_CHUNK_BYTES)
   let size = 0
@@ -26,6 +31,7 @@ export async function copyAndHash(from: FileHandle, to: FileHandle | undefined, 
     hash.update(buffer.subarray(0, bytesRead))
     if (to !== undefined) await writeAll(to, buffer.subarray(0, bytesRead), size)
     size += bytesRead
+    onProgress?.(size)
   }
   return { size, sha256: hash.digest('hex') }
 }
@@ -82,6 +88,11 @@ export async function writeDurably(target: string, { fill, how, mtime }: Durable
     await rm(temporary, { force: true })
   }
   await syncFolder(dirname(target))
+}
+
+/** True for what a killed write left, and for what one that runs now has not finished. */
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name)
 }
 
 /** Removes what a killed write of this target left beside it. Only for who holds the lock. */

@@ -1,4 +1,4 @@
-import { formatDate, type Manifest, parseDate, type Root } from '../manifests/index.ts'
+import { formatDate, isEndingSoon, type Manifest, type Root } from '../manifests/index.ts'
 
 export interface ExpiryWarning {
   readonly kind: 'expires-soon'
@@ -7,17 +7,13 @@ export interface ExpiryWarning {
   readonly text: string
 }
 
-/** Below this share of its life, a statement that a job should have renewed was probably not. */
-const LEFT_MIN_SHARE = 0.25
 /** A root says no date of birth, and people have to meet for the next one. */
 const ROOT_LEFT_MIN_MS = 90 * 24 * 60 * 60 * 1000
 
 /** What still holds, and will not for long. */
 export function expiryWarnings({ rollout }: Manifest, root: Root, now: number): ExpiryWarning[] {
   const warnings: ExpiryWarning[] = []
-  const expires = parseDate(rollout.expires) ?? 0
-  const life = expires - (parseDate(rollout.issued) ?? 0)
-  if (expires - now < life * LEFT_MIN_SHARE) {
+  if (isEndingSoon(rollout, now)) {
     const text = `less than a quarter of its life is left: the rollout expires at ${rollout.expires}; renew it with \`moult rollout set\``
     warnings.push({ kind: 'expires-soon', what: 'rollout', expires: rollout.expires, text })
   }

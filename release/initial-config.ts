@@ -3,7 +3,7 @@ import { basename, extname, join, resolve } from 'node:path'
 
 import { isVersion, MoultError, nameShape, platformOf } from '../manifests/index.ts'
 import { type BuildConfig, type Config, configShape, DEFAULT_PLATFORMS, SCHEMA_REFERENCE } from './config.ts'
-import { DEFAULT_PUBLISH_PATH } from './open-project.ts'
+import { DEFAULT_PUBLISH_PATH } from './publishers/publish-config.ts'
 
 export type BuildType = BuildConfig['type']
 export const BUILD_TYPES: readonly BuildType[] = ['command', 'files', 'script', 'node', 'directory']

@@ -28,16 +28,25 @@ export function artifactPath(name: string, version: string, platform: Platform, 
   return `bin/${version}/${name}-${platform}${encoding === undefined ? '' : `.${encoding}`}`
 }
 
-/** Absolute below `baseUrl`, else relative to the channel's manifest. */
+export function attachmentPath(version: string, fileName: string): string {
+  return `bin/${version}/${fileName}`
+}
+
+/**
+ * Absolute below `baseUrl`, else relative to the channel's manifest. The plus of a version with build metadata is escaped,
+ * because S3 reads a plain one in a path as a space.
+ */
 export function urlOf(path: string, channel: string, baseUrl: string | undefined): string {
-  if (baseUrl !== undefined) return `${baseUrl.replace(/\/+$/, '')}/${path}`
-  return channel === DEFAULT_CHANNEL ? path : `../${path}`
+  const escaped = path.replaceAll('+', '%2B')
+  if (baseUrl !== undefined) return `${baseUrl.replace(/\/+$/, '')}/${escaped}`
+  return channel === DEFAULT_CHANNEL ? escaped : `../${escaped}`
 }
 
 /** The inverse of `urlOf`; undefined for a URL that lies elsewhere. */
 export function pathOf(url: string, channel: string, baseUrl: string | undefined): string | undefined {
   const prefix = urlOf('', channel, baseUrl)
   if (!url.startsWith(prefix)) return undefined
-  const path = url.slice(prefix.length)
+  // Releases of before have it plain.
+  const path = url.slice(prefix.length).replaceAll('%2B', '+')
   return /^(?![a-z][a-z0-9+.-]*:|\/)/i.test(path) && !path.split('/').includes('..') ? path : undefined
 }

@@ -14,14 +14,13 @@ import {
   type Root,
 } from '../manifests/index.ts'
 import { type Config, DEFAULT_PLATFORMS } from './config.ts'
-import { openDirectory } from './publishers/directory.ts'
+import { openPublisher, withBaseUrl } from './publishers/open-publisher.ts'
 import type { Publisher } from './publishers/publisher.ts'
 import { readConfig } from './read-config.ts'
 import { type OnlineRole, openSigners, type RoleSigners } from './signers/open-signers.ts'
 import type { Surroundings } from './surroundings.ts'
 
 export const DEFAULT_ROOT_FILE = 'trust/1.root.json'
-export const DEFAULT_PUBLISH_PATH = './updates'
 
 export interface Project {
   readonly config: Config
@@ -49,9 +48,9 @@ export async function openProject(
   const roots = await readRoots(resolve(dir, config.root ?? DEFAULT_ROOT_FILE), config.name)
   const root = roots.at(-1) ?? roots[0]
   const signers = await openSigners(roles, config, dir, root, around)
-  const publisher = openDirectory(resolve(dir, config.publish?.path ?? DEFAULT_PUBLISH_PATH), around.now)
+  const publisher = await openPublisher(config, dir, around)
   return {
-    config,
+    config: withBaseUrl(config, publisher),
     dir,
     name: config.name,
     platforms: config.platforms ?? [...DEFAULT_PLATFORMS],

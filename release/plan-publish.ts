@@ -1,6 +1,7 @@
 // What will be written, in the order of writing. Nothing is changed here; `--plan` prints it, publishing follows it.
 
 import { type Download, type JsonObject, MoultError, sha256 } from '../manifests/index.ts'
+import type { Attachment } from './attachments/attachment.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
 import { documentBytes } from './document-bytes.ts'
 import type { Digest } from './durable-files.ts'
@@ -10,7 +11,6 @@ import type { Project } from './open-project.ts'
 import type { PublishFile } from './publishers/publisher.ts'
 import type { Released } from './released.ts'
 import type { SettledRelease } from './settle-release.ts'
-import type { StagedFile } from './stage-artifacts.ts'
 
 export interface PlannedFile extends Digest {
   readonly path: string
@@ -40,6 +40,7 @@ export interface PlanInput {
   /** Undefined: the live manifest stays. */
   readonly rollout: JsonObject | undefined
   readonly artifacts: readonly CompressedArtifact[]
+  readonly attachments?: readonly Attachment[]
   readonly live: Live | undefined
   readonly channel: string
   readonly baseUrl: string | undefined
@@ -82,25 +83,22 @@ function planManifest(
 }
 
 async function planArtifacts(
-  { release, artifacts, channel, baseUrl }: PlanInput,
+  { release, artifacts, attachments = [], channel, baseUrl }: PlanInput,
   project: Project,
 ): Promise<PublishPlan['artifacts']> {
-  const staged = new Map<string, StagedFile>()
+  const sources = new Map<string, PublishFile['source']>()
   for (const { file, brotli } of artifacts)
-    for (const one of [file, brotli]) if (one !== undefined) staged.set(one.sha256, one)
+    for (const one of [file, brotli]) if (one !== undefined) sources.set(one.sha256, { file: one.path })
+  for (const { sha256: hash, bytes } of attachments) sources.set(hash, { bytes })
 
+  const { binaries, attachments: named = {} } = release.release
+  const wholes = Object.values(binaries).flatMap((binary) => [binary, ...(binary.downloads ?? [])])
   const files: PublishPlan['artifacts'][number][] = []
-  for (const binary of Object.values(release.release.binaries)) {
-    for (const wanted of [binary, ...(binary.downloads ?? [])]) {
-      const planned = await planFile(
-        ownPath(wanted, channel, baseUrl),
-        { size: wanted.size, sha256: wanted.sha256 },
-        project,
-      )
-      const source = staged.get(wanted.sha256)
-      if (planned.action === 'write' && source === undefined) throw lost(planned.path, artifacts.length > 0)
-      files.push({ ...planned, ...(source === undefined ? {} : { source: { file: source.path } }) })
-    }
+  for (const { url, size, sha256: hash } of [...wholes, ...Object.values(named)]) {
+    const planned = await planFile(ownPath({ url }, channel, baseUrl), { size, sha256: hash }, project)
+    const source = sources.get(hash)
+    if (planned.action === 'write' && source === undefined) throw lost(planned.path, artifacts.length > 0)
+    files.push({ ...planned, ...(source === undefined ? {} : { source }) })
   }
   return files
 }

@@ -7,10 +7,16 @@ import { step, type Surroundings } from './surroundings.ts'
  * the manifest. A run that is killed anywhere leaves a live manifest that is whole and names only files that exist.
  * @throws MoultError ERR_PUBLISH_*
  */
-export async function publish(plan: PublishPlan, { publisher }: Project, around: Surroundings): Promise<void> {
+export async function publish(
+  plan: PublishPlan,
+  { publisher }: Pick<Project, 'publisher'>,
+  around: Surroundings,
+): Promise<void> {
   for (const { path, action, source, size, sha256 } of plan.artifacts) {
     if (action === 'keep' || source === undefined) continue
-    await step(around, 'publish', path, () => publisher.putArtifact(path, { size, sha256, source }))
+    const onProgress = (doneBytes: number): void =>
+      around.on({ kind: 'progress', step: 'publish', subject: path, doneBytes, totalBytes: size })
+    await step(around, 'publish', path, () => publisher.putArtifact(path, { size, sha256, source }, onProgress))
   }
   for (const { path, action, bytes } of plan.documents) {
     if (action === 'keep') continue

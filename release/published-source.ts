@@ -1,76 +1,77 @@
-// Reads published files by the URLs that a manifest gives: from a folder, or through HTTP as an agent would.
-
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
+// Reads published files by the URLs that a manifest gives: from the place itself, or through HTTP as an agent would.
 
 import { MANIFEST_MAX_BYTES, MoultError } from '../manifests/index.ts'
 import { openHttp } from './open-http.ts'
+import { openDirectory } from './publishers/directory.ts'
+import { locateDownloads } from './publishers/github-layout.ts'
+import type { Publisher } from './publishers/publisher.ts'
 
 export interface PublishedSource {
   /** URL of a path of the layout. */
   locate(path: string): URL
-  /** @throws MoultError ERR_NETWORK_*, or ERR_CONFIG_MISSING for a folder without the manifest */
+  /** @throws MoultError ERR_NETWORK_* or ERR_PUBLISH_*, or ERR_CONFIG_MISSING for a place without the manifest */
   open(url: URL, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
 }
 
-/** Stands for a folder, so that relative URLs are resolved by the same rules, and `..` cannot leave it. */
-const FOLDER_ORIGIN = 'http://folder.invalid'
+/** Stands for a place, so that relative URLs are resolved by the same rules, and `..` cannot leave it. */
+const PLACE_ORIGIN = 'http://place.invalid'
 
 /**
- * @param place a folder, or the http(s) URL of `<base>` or of a manifest directly below it
- * @param baseUrl absolute URLs below it are read from the folder: it is what the folder will be served as
+ * @param place a folder, the http(s) URL of `<base>` or of a manifest directly below it, or a publisher
+ * @param baseUrl absolute URLs below it are read from the folder or publisher: it is what the files will be served as
  */
-export function openPublished(place: string, baseUrl?: string): PublishedSource {
-  return /^https?:\/\//i.test(place) ? openUrl(place) : openFolder(place, baseUrl)
+export function openPublished(place: string | Publisher, baseUrl?: string): PublishedSource {
+  if (typeof place !== 'string') return openPublisherPlace(place, baseUrl)
+  return /^https?:\/\//i.test(place) ? openUrl(place) : openPlace(openDirectory(place, Date.now), baseUrl)
 }
 
 function openUrl(place: string): PublishedSource {
   const base = place.replace(/\/version\.json$/, '').replace(/\/*$/, '/')
   if (!URL.canParse(base)) throw new MoultError('ERR_NETWORK_URL', `not a URL: ${place}`)
-  return { locate: (path) => new URL(path, base), open: openHttp }
+  return { locate: locateDownloads(place) ?? ((path) => new URL(path, base)), open: openHttp }
 }
 
-function openFolder(dir: string, baseUrl: string | undefined): PublishedSource {
+/** As an agent would, where the place serves its files itself. */
+function openPublisherPlace(publisher: Publisher, baseUrl: string | undefined): PublishedSource {
+  const locate = publisher.urlOf?.bind(publisher)
+  return locate === undefined ? openPlace(publisher, baseUrl) : { locate, open: openHttp }
+}
+
+function openPlace(publisher: Publisher, baseUrl: string | undefined): PublishedSource {
   const base = baseUrl?.replace(/\/*$/, '/')
   const local = (url: URL): string | undefined => {
-    if (url.origin === FOLDER_ORIGIN) return url.pathname.slice(1)
+    if (url.origin === PLACE_ORIGIN) return url.pathname.slice(1)
     return base !== undefined && url.href.startsWith(base) ? url.href.slice(base.length) : undefined
   }
   return {
-    locate: (path) => new URL(path, `${FOLDER_ORIGIN}/`),
+    locate: (path) => new URL(path, `${PLACE_ORIGIN}/`),
     open: (url, signal) => {
       const path = local(url)
-      return path === undefined ? openHttp(url, signal) : Promise.resolve(readFileOf(dir, path, signal))
+      return path === undefined ? openHttp(url, signal) : openAt(publisher, path, signal)
     },
   }
 }
 
-async function* readFileOf(dir: string, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function openAt(publisher: Publisher, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   const names = path.split('/').map(decodeURIComponent)
   if (names.some((name) => name === '' || name === '..' || /[/\\\0]/.test(name))) {
-    throw new MoultError('ERR_NETWORK_URL', `not a path inside the published folder: ${path}`)
+    throw new MoultError('ERR_NETWORK_URL', `not a path inside the published place: ${path}`)
   }
-  const file = join(dir, ...names)
-  try {
-    for await (const chunk of createReadStream(file, { signal })) yield chunk as Buffer
-  } catch (cause) {
-    signal.throwIfAborted()
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    // On this machine that is no outage: the place was named wrongly, or it is too early.
-    if (missing && names.at(-1) === 'version.json') throw nothingPublished(file, cause)
-    throw new MoultError('ERR_NETWORK_STATUS', `${missing ? 'not found' : 'cannot be read'}: ${file}`, {
-      details: { path },
-      cause,
-      ...(missing ? { hint: 'Is this the folder that `moult release` publishes to, and the right channel?' } : {}),
-    })
-  }
+  const chunks = await publisher.open(names.join('/'), signal)
+  if (chunks !== undefined) return chunks
+  const file = `${publisher.target.replace(/\/+$/, '')}/${names.join('/')}`
+  // That is no outage: the place was named wrongly, or it is too early.
+  if (names.at(-1) === 'version.json') throw nothingPublished(file)
+  throw new MoultError('ERR_NETWORK_STATUS', `not found: ${file}`, {
+    hint: 'Is this the place that `moult release` publishes to, and the right channel?',
+    details: { path },
+  })
 }
 
-function nothingPublished(file: string, cause: unknown): MoultError {
+function nothingPublished(file: string): MoultError {
   return new MoultError('ERR_CONFIG_MISSING', `nothing is published here: ${file}`, {
-    hint: 'Publish with `moult release` first, or name the folder, and the channel with --channel.',
+    hint: 'Publish with `moult release` first, or name the place, and the channel with --channel.',
     details: { file },
-    cause,
   })
 }
 

@@ -57,17 +57,18 @@ async function verifyUntilFresh(
 ): Promise<void> {
   const expected = plan.manifest?.sha256 ?? live?.sha256
   const url = project.config.publish?.url
-  const options = { place: url ?? project.publisher.target, root: project.roots[0], channel, baseUrl }
+  const isRemote = url !== undefined || project.publisher.urlOf !== undefined
+  const options = { place: url ?? project.publisher, root: project.roots[0], channel, baseUrl }
   for (let attempt = 1; ; attempt++) {
     try {
       if (plan.prepared !== undefined) return await verifyRelease(plan.prepared, options, project, around)
       const { manifest } = await verifyPublished(options, around)
       if (manifest === expected) return
       throw new MoultError('ERR_NETWORK_STATUS', 'still the manifest before this one: the public URL', {
-        hint: 'Is the folder served at `publish.url`, and does a cache ignore Cache-Control?',
+        hint: 'Is what was published served at `publish.url`, and does a cache ignore Cache-Control?',
       })
     } catch (error) {
-      if (url === undefined || attempt === ATTEMPTS_MAX || !isMoultError(error) || !error.retryable) throw error
+      if (!isRemote || attempt === ATTEMPTS_MAX || !isMoultError(error) || !error.retryable) throw error
     }
     await sleep(PAUSE_MS, undefined, { signal: around.signal })
   }

@@ -1,6 +1,14 @@
-import { type Binary, formatDate, type JsonObject, RELEASE_FORMAT, RELEASE_UNSIGNED } from '../manifests/index.ts'
+import {
+  type Attachment as NamedAttachment,
+  type Binary,
+  formatDate,
+  type JsonObject,
+  RELEASE_FORMAT,
+  RELEASE_UNSIGNED,
+} from '../manifests/index.ts'
+import type { Attachment } from './attachments/attachment.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
-import { artifactPath, urlOf } from './layout.ts'
+import { artifactPath, attachmentPath, urlOf } from './layout.ts'
 import type { Project } from './open-project.ts'
 import { signDocument } from './sign.ts'
 
@@ -21,6 +29,7 @@ export interface ReleaseFacts extends ReleaseNotes {
 /** The release statement, signed by the release role: this version is these bytes. */
 export async function makeRelease(
   artifacts: readonly CompressedArtifact[],
+  attachments: readonly Attachment[],
   facts: ReleaseFacts,
   project: Project,
   now: number,
@@ -36,11 +45,19 @@ export async function makeRelease(
     ...(facts.changelog === undefined ? {} : { changelog: facts.changelog }),
     ...(facts.containerImage === undefined ? {} : { container_image: facts.containerImage }),
     binaries: Object.fromEntries(binaries),
+    ...(attachments.length === 0
+      ? {}
+      : { attachments: Object.fromEntries(attachments.map((each) => [each.name, attachmentOf(each, facts)])) }),
   }
   return signDocument(document as JsonObject, RELEASE_UNSIGNED, project.signers.release)
 }
 
-function binaryOf({ platform, file, entry, brotli }: CompressedArtifact, facts: ReleaseFacts, name: string): Binary {
+function attachmentOf({ fileName, sha256, size }: Attachment, facts: ReleaseFacts): NamedAttachment {
+  return { url: urlOf(attachmentPath(facts.version, fileName), facts.channel, facts.baseUrl), sha256, size }
+}
+
+function binaryOf(artifact: CompressedArtifact, facts: ReleaseFacts, name: string): Binary {
+  const { platform, file, entry, hooks, brotli } = artifact
   const url = (encoding?: string): string =>
     urlOf(artifactPath(name, facts.version, platform, encoding), facts.channel, facts.baseUrl)
   const downloads =
@@ -50,6 +67,7 @@ function binaryOf({ platform, file, entry, brotli }: CompressedArtifact, facts: 
     sha256: file.sha256,
     size: file.size,
     ...(entry === undefined ? {} : { unpack: 'tar' as const, entry }),
+    ...(hooks === undefined ? {} : { hooks }),
     ...(downloads.length === 0 ? {} : { downloads }),
   }
 }

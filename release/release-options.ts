@@ -2,6 +2,7 @@ import {
   CHANGELOG_MAX_CHARS,
   isVersion,
   MoultError,
+  parseContainerImage,
   parseDuration,
   ROLLOUT_LIFETIME_MAX_MS,
   shape,
@@ -49,6 +50,8 @@ export function termsOf(options: ReleaseOptions, config: Config): ReleaseTerms {
     if (version !== undefined && !isVersion(version))
       throw usage(`--${name}`, 'a semantic version such as 1.4.2', version)
   }
+  if (containerImage !== undefined && parseContainerImage(containerImage) === undefined)
+    throw usage('--container-image', 'an image by its digest, <repository>[:<tag>]@sha256:<64 digits>', containerImage)
   if (changelog !== undefined && changelog.length > CHANGELOG_MAX_CHARS) {
     throw usage('--notes', `at most ${CHANGELOG_MAX_CHARS} characters`, String(changelog.length))
   }

@@ -1,4 +1,4 @@
-import type { JsonObject, Stage } from '../manifests/index.ts'
+import type { Hooks, JsonObject, Release, Stage } from '../manifests/index.ts'
 import type { Delivery, DeliveryTarget } from './deliver.ts'
 import { manifestPath } from './layout.ts'
 import type { Project } from './open-project.ts'
@@ -24,6 +24,8 @@ export interface ReleaseResult {
     readonly issued: string
     readonly expires: string
   }
+  /** What agents run of it at the update, by platform; absent when there is nothing. */
+  readonly hooks?: Readonly<Record<string, Hooks>>
   /** In the order of writing, the manifest last. */
   readonly files: readonly PlannedFile[]
 }
@@ -52,8 +54,17 @@ export function resultOf(
     target: publisher.target,
     manifest: manifestPath(channel),
     ...(rollout === undefined ? {} : { rollout: rolloutFacts(rollout) }),
+    ...hooksOf(settled.release),
     files,
   }
+}
+
+/** The hooks of a release by platform, as a member of a result; none where there are none. */
+export function hooksOf({ binaries }: Release): { readonly hooks?: Readonly<Record<string, Hooks>> } {
+  const hooks = Object.entries(binaries).flatMap(([platform, binary]) =>
+    binary.hooks === undefined ? [] : [[platform, binary.hooks] as const],
+  )
+  return hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks) }
 }
 
 function rolloutFacts(rollout: JsonObject): NonNullable<ReleaseResult['rollout']> {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 
 import { assertClock } from './assert-clock.ts'
 import { assertBounds, assertReleasable } from './assert-releasable.ts'
+import { readBuildOrigin } from './attachments/build-origin.ts'
+import { makeAttachments } from './attachments/make-attachments.ts'
 import { buildArtifacts } from './build/build-artifacts.ts'
 import { chooseVersion } from './choose-version.ts'
 import { compressArtifacts } from './compress-artifacts.ts'
@@ -40,18 +42,20 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
 
   const scratch = await mkdtemp(join(tmpdir(), 'moult-release-'))
   try {
+    const origin = project.config.attest === false ? undefined : await readBuildOrigin(project, options.config, around)
     const built = await buildArtifacts(project, version, scratch, around)
     const staged = await stageArtifacts(built, scratch, around)
     await smokeTest(staged, project, version, scratch, around)
     const artifacts = await compressArtifacts(staged, project, around)
+    const attachments = makeAttachments(artifacts, origin, { ...terms, version }, project, around)
 
     return await deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {
-      const fresh = await makeRelease(artifacts, { ...terms, version }, project, now)
+      const fresh = await makeRelease(artifacts, attachments, { ...terms, version }, project, now)
       const settled = await settleRelease(fresh, artifacts, live, project, around)
       const rolloutTerms = { ...terms, stages: datedStages(terms.stages, now) }
       const isOffered = options.rollout !== false && !settled.isLive
       const rollout = isOffered ? await makeRollout(settled.document, rolloutTerms, live, project, now) : undefined
-      return { release: settled, rollout, artifacts }
+      return { release: settled, rollout, artifacts, attachments }
     })
   } finally {
     await rm(scratch, { recursive: true, force: true })

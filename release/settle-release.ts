@@ -6,7 +6,7 @@
 // - when the version is live, other bytes are an error, and a release document that was lost is had back from the live
 //   manifest, which holds it.
 
-import { checkShape, type JsonObject, MoultError, type Release, releaseShape } from '../manifests/index.ts'
+import { checkShape, type Hooks, type JsonObject, MoultError, type Release, releaseShape } from '../manifests/index.ts'
 import { documentBytes } from './document-bytes.ts'
 import { releasePath } from './layout.ts'
 import type { Live } from './live.ts'
@@ -62,9 +62,13 @@ async function readOwn(version: string, live: Live | undefined, project: Project
   }
 }
 
-/** The same whole artifacts: how they are compressed may differ from one Node to the next. */
+/** The same whole artifacts, run in the same way: how they are compressed may differ from one Node to the next. */
 function isSameBuild(release: Release, artifacts: readonly Artifact[]): boolean {
-  const hashes = Object.entries(release.binaries).map(([platform, { sha256 }]) => `${platform} ${sha256}`)
-  const own = artifacts.map(({ platform, file }) => `${platform} ${file.sha256}`)
-  return hashes.length === own.length && own.every((line) => hashes.includes(line))
+  const lineOf = (platform: string, hash: string, entry?: string, { pre_update, post_update }: Hooks = {}): string =>
+    JSON.stringify([platform, hash, entry, pre_update, post_update])
+  const released = Object.entries(release.binaries).map(([platform, { sha256, entry, hooks }]) =>
+    lineOf(platform, sha256, entry, hooks),
+  )
+  const own = artifacts.map(({ platform, file, entry, hooks }) => lineOf(platform, file.sha256, entry, hooks))
+  return released.length === own.length && own.every((line) => released.includes(line))
 }

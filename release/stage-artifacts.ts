@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { MoultError, type Platform } from '../manifests/index.ts'
+import { type Hooks, MoultError, type Platform } from '../manifests/index.ts'
 import type { Built } from './build/build-artifacts.ts'
 import { copyAndHash, type Digest } from './durable-files.ts'
 import { mapBounded } from './map-bounded.ts'
@@ -21,6 +21,7 @@ export interface Artifact {
   readonly file: StagedFile
   /** Set for a tree: the program inside it. */
   readonly entry?: string
+  readonly hooks?: Hooks
 }
 
 /** Packs trees, and copies and hashes each artifact in one pass. @throws MoultError ERR_BUILD_FAILED */
@@ -39,7 +40,9 @@ export async function stageArtifacts(
       await step(inner, 'pack', platform, () => packTree(artifact.path, path, inner.signal))
     }
     const file = await step(inner, 'hash', platform, () => stageFile(path, join(folder, platform), inner.signal))
-    return { platform, file, ...(artifact.kind === 'tree' ? { entry: artifact.entry } : {}) }
+    if (artifact.kind === 'file') return { platform, file }
+    const { entry, hooks } = artifact
+    return { platform, file, entry, ...(hooks === undefined ? {} : { hooks }) }
   })
 }
 

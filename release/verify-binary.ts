@@ -17,7 +17,10 @@ import type { PublishedSource } from './published-source.ts'
 import { step, type Surroundings } from './surroundings.ts'
 
 export interface VerifiedFile extends Digest {
-  readonly platform: Platform
+  /** Absent for an attachment. */
+  readonly platform?: Platform
+  /** Under which the release names a file that is for others than agents. */
+  readonly attachment?: string
   readonly url: string
   /** Present for a download that is not the artifact itself. */
   readonly encoding?: string
@@ -25,17 +28,23 @@ export interface VerifiedFile extends Digest {
 
 const DOWNLOADS_AT_ONCE = 4
 
-/** Fetches and checks every artifact of a release. */
+/** Fetches and checks every artifact and attachment of a release. */
 export async function verifyBinaries(
   source: PublishedSource,
   manifestUrl: URL,
-  { binaries }: Release,
+  { binaries, attachments = {} }: Release,
   around: Surroundings,
 ): Promise<VerifiedFile[]> {
   const files = await mapBounded(Object.entries(binaries), DOWNLOADS_AT_ONCE, around, ([platform, binary], inner) =>
     step(inner, 'read back', platform, () => verifyBinary(source, manifestUrl, platform, binary, inner.signal)),
   )
-  return files.flat()
+  const others = await mapBounded(Object.entries(attachments), DOWNLOADS_AT_ONCE, around, ([name, wanted], inner) =>
+    step(inner, 'read back', wanted.url, async (): Promise<VerifiedFile> => {
+      await verifyFile(source, new URL(wanted.url, manifestUrl), wanted, undefined, undefined, inner.signal)
+      return { attachment: name, ...wanted }
+    }),
+  )
+  return [...files.flat(), ...others]
 }
 
 /** Fetches the artifact and each of its downloads, and unpacks those. @throws MoultError ERR_NETWORK_* or ERR_BYTES_* */

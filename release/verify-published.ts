@@ -3,6 +3,7 @@
 import {
   assertSigned,
   canonicalJson,
+  type Hooks,
   isMoultError,
   type JsonObject,
   type Manifest,
@@ -21,12 +22,14 @@ import { expiryWarnings, type ExpiryWarning } from './expiry-warnings.ts'
 import { higherFloor, type KnownFloor, readSeen, verifyAbove, writeSeen } from './known-floor.ts'
 import { DEFAULT_CHANNEL, manifestPath, releasePath, rootPath } from './layout.ts'
 import { openPublished, type PublishedSource, readSmall } from './published-source.ts'
+import type { Publisher } from './publishers/publisher.ts'
+import { hooksOf } from './release-result.ts'
 import { type ReleaseDeps, step, type Surroundings, surroundingsOf } from './surroundings.ts'
 import { verifyBinaries, type VerifiedFile } from './verify-binary.ts'
 
 export interface VerifyOptions {
-  /** A folder, or an http(s) URL. */
-  readonly place: string
+  /** A folder, an http(s) URL, or the publisher of a project. */
+  readonly place: string | Publisher
   /** The root that agents pin. */
   readonly root: Root
   readonly channel?: string
@@ -49,6 +52,8 @@ export interface VerifyResult {
   /** SHA-256 of the manifest file. */
   readonly manifest: string
   readonly files: readonly VerifiedFile[]
+  /** What agents run of the release at the update, by platform; absent when there is nothing. */
+  readonly hooks?: Readonly<Record<string, Hooks>>
   readonly warnings: readonly ExpiryWarning[]
 }
 
@@ -84,6 +89,7 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
     root: trust.root.version,
     manifest: sha256(bytes),
     files,
+    ...hooksOf(release),
     warnings: expiryWarnings(manifest, trust.root, now),
   }
 }

@@ -2,6 +2,7 @@ import { MoultError, sha256 } from '../manifests/index.ts'
 import { manifestPath, releasePath } from './layout.ts'
 import type { Project } from './open-project.ts'
 import { openPublished, readSmall } from './published-source.ts'
+import type { Publisher } from './publishers/publisher.ts'
 import { parseReleased, type Released } from './released.ts'
 import { step, type Surroundings } from './surroundings.ts'
 import { verifyBinaries } from './verify-binary.ts'
@@ -12,7 +13,7 @@ import { verifyBinaries } from './verify-binary.ts'
  */
 export async function verifyRelease(
   { bytes, release }: Released,
-  { place, channel, baseUrl }: { place: string; channel: string; baseUrl: string | undefined },
+  { place, channel, baseUrl }: { place: string | Publisher; channel: string; baseUrl: string | undefined },
   project: Project,
   around: Surroundings,
 ): Promise<void> {

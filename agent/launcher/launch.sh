@@ -245,6 +245,8 @@ follow_image() {
   fi
   image=$version image_artifact=$artifact image_mark="$version $artifact"
   (mkdir -p "$MOULT_HOME/versions" && umask 077 && mkdir -p "$MOULT_HOME/staging") 2>/dev/null
+  # A kubelet with an fsGroup opens all of it to a group at each mount, and the updater takes no home like that.
+  chmod -R go-w "$MOULT_HOME" 2>/dev/null
   renew root.json 644
   renew agent.json 600
   renew launch 755
@@ -370,6 +372,12 @@ if [ -n "${MOULT_VOLUME:-}" ]; then
   # Not the volume's own top: that is writable for everybody.
   (umask 022 && mkdir -p -- "$MOULT_VOLUME")
   MOULT_HOME=$(CDPATH='' cd -- "$MOULT_VOLUME" && pwd -P) || MOULT_HOME=$MOULT_VOLUME
+  # Where others can write to the volume, they can be the first to make it, and would choose what runs.
+  # shellcheck disable=SC3067 # -O: in dash, busybox and bash
+  if [ -d "$MOULT_HOME" ] && [ ! -O "$MOULT_HOME" ]; then
+    say "$MOULT_HOME belongs to another user and is not used"
+    MOULT_HOME=$launch_image
+  fi
   [ "$MOULT_HOME" != "$launch_image" ] || launch_image=''
 fi
 unset MOULT_VOLUME # it is not meant for the launcher of another agent that this one starts

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import type { Platform } from '../../manifests/index.ts'
+import type { Hooks, Platform } from '../../manifests/index.ts'
 import type { BuildConfig } from '../config.ts'
 import { mapBounded } from '../map-bounded.ts'
 import type { Project } from '../open-project.ts'
@@ -15,7 +15,13 @@ import { locateFile } from './locate-file.ts'
 /** What a build left: one executable file, or a tree with its entry. */
 export type Built =
   | { readonly kind: 'file'; readonly platform: Platform; readonly path: string }
-  | { readonly kind: 'tree'; readonly platform: Platform; readonly path: string; readonly entry: string }
+  | {
+      readonly kind: 'tree'
+      readonly platform: Platform
+      readonly path: string
+      readonly entry: string
+      readonly hooks?: Hooks
+    }
 
 /** One build: the platform, its placeholders, and a private folder that is gone after the release. */
 export interface BuildTask {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { entryPathShape, MoultError } from '../../manifests/index.ts'
+import { entryPathShape, isPortablePath, MoultError } from '../../manifests/index.ts'
 
 export interface TreeEntry {
   /** Relative, with `/`. */
@@ -11,8 +11,8 @@ export interface TreeEntry {
   readonly isExecutable: boolean
 }
 
-/** The agent's updater writes this file into each unpacked version. */
-const RESERVED_NAME = '.receipt'
+/** The agent's updater writes these files into each unpacked version. */
+const RESERVED_NAMES = ['.receipt', '.sha256sums']
 
 /**
  * Lists a tree in the order of its paths' bytes: the same on every machine and in every language.
@@ -49,12 +49,13 @@ export function openEntry(root: string, path: string): ReturnType<typeof open> {
 }
 
 function assertName(path: string): void {
-  if (path.toLowerCase() === RESERVED_NAME) throw refuse('a name that the updater uses', path)
+  if (RESERVED_NAMES.includes(path.toLowerCase())) throw refuse('a name that the updater uses', path)
   try {
     entryPathShape.check(path, 'path')
   } catch {
     throw refuse('a name with other characters than A-Z a-z 0-9 _ + @ . -', path)
   }
+  if (!isPortablePath(path)) throw refuse('a name that Windows cannot store', path)
 }
 
 function refuse(reason: string, path: string): MoultError {

@@ -1,37 +1,20 @@
 // An exclusive lock in a folder: the file `.lock`, which appears whole or not at all. The lock of a process that died on
 // this machine is taken over; that of another machine is for a person to judge.
 
-import { randomBytes } from 'node:crypto'
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
-import { formatDate, MoultError } from '../../manifests/index.ts'
+import type { MoultError } from '../../manifests/index.ts'
+import { heldBy, isDead, type LockHolder, parseHolder, thisHolder } from './lock-holder.ts'
 import type { Unlock } from './publisher.ts'
 
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  readonly since: string
-  /** When the process started, in ticks since boot, where the system tells: process ids are used again. */
-  readonly started?: string | undefined
-  /** Tells this lock from the next one of the same process. */
-  readonly nonce: string
-}
-
-export async function lockDirectory(dir: string, now: () => number): Promise<Unlock> {
+export async function lockDirectory(dir: string, now: () => number, purpose?: string): Promise<Unlock> {
   await mkdir(dir, { recursive: true })
-  return acquire(join(dir, '.lock'), now)
+  return acquire(join(dir, '.lock'), now, purpose)
 }
 
-async function acquire(path: string, now: () => number): Promise<Unlock> {
-  const own: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    since: formatDate(now()),
-    started: await startOfProcess(process.pid),
-    nonce: randomBytes(8).toString('hex'),
-  }
+async function acquire(path: string, now: () => number, purpose?: string): Promise<Unlock> {
+  const own = await thisHolder(now, purpose)
   const prepared = `${path}.${own.nonce}`
   await writeFile(prepared, `${JSON.stringify(own)}\n`, { flag: 'wx', mode: 0o644 })
   try {
@@ -61,10 +44,10 @@ async function linkNew(prepared: string, path: string): Promise<boolean> {
  */
 async function takeOver(prepared: string, path: string, now: () => number): Promise<void> {
   const holder = await readHolder(path)
-  if (holder === undefined || !(await isDead(holder))) throw heldBy(holder, path)
+  if (holder === undefined || !(await isDead(holder))) throw held(holder, path)
   const unguard = await acquire(`${path}-takeover`, now)
   try {
-    if ((await readHolder(path))?.nonce !== holder.nonce) throw heldBy(await readHolder(path), path)
+    if ((await readHolder(path))?.nonce !== holder.nonce) throw held(await readHolder(path), path)
     await rename(prepared, path)
   } finally {
     await unguard()
@@ -80,36 +63,10 @@ async function removeLeftovers(path: string): Promise<void> {
   }
 }
 
-async function readHolder(path: string): Promise<Holder | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder
-  } catch {
-    return undefined
-  }
+async function readHolder(path: string): Promise<LockHolder | undefined> {
+  return parseHolder(await readFile(path, 'utf8').catch(() => ''))
 }
 
-async function isDead({ pid, host, started }: Holder): Promise<boolean> {
-  if (host !== hostname() || !Number.isInteger(pid)) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
-  const current = await startOfProcess(pid)
-  return started !== undefined && current !== undefined && current !== started
-}
-
-/** Field 22 of /proc/<pid>/stat; the name before it may hold spaces and brackets. */
-async function startOfProcess(pid: number): Promise<string | undefined> {
-  if (process.platform !== 'linux') return undefined
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
-}
-
-function heldBy(holder: Holder | undefined, path: string): MoultError {
-  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host} since ${holder.since}`
-  return new MoultError('ERR_PUBLISH_CONFLICT', `another release is being published by ${who}: ${path}`, {
-    hint: `Wait for it. If it is surely gone, remove ${path}.`,
-    details: holder === undefined ? { path } : { path, pid: holder.pid, host: holder.host, since: holder.since },
-  })
+function held(holder: LockHolder | undefined, path: string): MoultError {
+  return heldBy(holder, path, `Wait for it. If it is surely gone, remove ${path}.`)
 }

@@ -10,8 +10,8 @@ import { dirname, join, resolve } from 'node:path'
 import { isMoultError, MoultError, type Root, statementDigest } from '../../manifests/index.ts'
 import { assertClock } from '../assert-clock.ts'
 import { DEFAULT_PLATFORMS } from '../config.ts'
-import { DEFAULT_PUBLISH_PATH, DEFAULT_ROOT_FILE, type Project } from '../open-project.ts'
-import { openDirectory } from '../publishers/directory.ts'
+import { DEFAULT_ROOT_FILE, type Project } from '../open-project.ts'
+import { openPublisher, withBaseUrl } from '../publishers/open-publisher.ts'
 import { type LoadedConfig, readConfig } from '../read-config.ts'
 import { type ReleaseDeps, type Surroundings, surroundingsOf } from '../surroundings.ts'
 import {
@@ -53,7 +53,7 @@ export async function publishRoot(
   const around = surroundingsOf(deps)
   const loaded = await findConfig(options)
   const next = await openNext(options, loaded, around)
-  const project = loaded && options.keepManifest !== true ? projectOf(loaded, next.roots, around) : undefined
+  const project = loaded && options.keepManifest !== true ? await projectOf(loaded, next.roots, around) : undefined
   if (project !== undefined) await assertClock(project, around)
   const planned: PlannedChannels =
     project === undefined ? { channels: [] } : await planChannels(project, options, next, around)
@@ -143,11 +143,16 @@ function asChain([first, ...later]: readonly Root[]): [Root, ...Root[]] {
 }
 
 /** Without signers: they are opened when it is known which of them are needed. */
-function projectOf({ config, dir }: LoadedConfig, roots: readonly [Root, ...Root[]], around: Surroundings): Project {
+async function projectOf(
+  { config, dir }: LoadedConfig,
+  roots: readonly [Root, ...Root[]],
+  around: Surroundings,
+): Promise<Project> {
   if (roots[0].name !== config.name) {
     throw new MoultError('ERR_TRUST_ROOT', `for ${roots[0].name} instead of ${config.name}: root ${roots[0].version}`)
   }
-  const publisher = openDirectory(resolve(dir, config.publish?.path ?? DEFAULT_PUBLISH_PATH), around.now)
+  const publisher = await openPublisher(config, dir, around)
   const platforms = config.platforms ?? [...DEFAULT_PLATFORMS]
-  return { config, dir, name: config.name, platforms, roots, signers: { release: [], rollout: [] }, publisher }
+  const own = withBaseUrl(config, publisher)
+  return { config: own, dir, name: config.name, platforms, roots, signers: { release: [], rollout: [] }, publisher }
 }

@@ -46,11 +46,11 @@ export interface LaneFigures {
   updates: number
   /** Sound versions that were given up, as the kills used up their tries. */
   givenUp: number
-  badOnes: number
+  rolledBack: number
 }
 
 export class Lane {
-  readonly figures: LaneFigures = { rounds: 0, kills: 0, updates: 0, givenUp: 0, badOnes: 0 }
+  readonly figures: LaneFigures = { rounds: 0, kills: 0, updates: 0, givenUp: 0, rolledBack: 0 }
   readonly invariants: Invariants
   readonly #mode: SoakMode
   readonly #home: Home
@@ -103,7 +103,7 @@ export class Lane {
     await this.#sound(random)
     const bad = this.#offers.publish(kinds[Math.floor(random() * kinds.length)])
     await this.#drive(random, `${bad} is rolled back`, () => this.#isGivenUp(bad))
-    this.figures.badOnes += 1
+    this.figures.rolledBack += 1
     await this.#sound(random)
     // What a rollback leaves is removed after it is on record.
     if (!(await this.#waitUntil(() => this.invariants.rests().length === 0, STUCK_MS)))

@@ -44,6 +44,21 @@ describe('a durable file', () => {
     assert.deepEqual(fs.readdirSync(mounted).toSorted(), ['file', 'filler'])
   })
 
+  test('that something stands in for is none when a pipe or a device lies there, which could hold up the program', (t) => {
+    const directory = makeDir(t)
+    const [pipe, zero, plain] = ['pipe', 'zero', 'plain'].map((name) => join(directory, name))
+    assert.equal(spawnSync('mkfifo', [pipe ?? '']).status, 0)
+    fs.symlinkSync('/dev/zero', zero ?? '')
+    fs.writeFileSync(plain ?? '', 'text')
+    const module = import.meta.resolve('../../agent/durable-file.ts')
+    const script = `
+      import { readIfPossible } from ${JSON.stringify(module)}
+      console.log(process.argv.slice(1).map((path) => String(readIfPossible(path))).join())`
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script, pipe ?? '', zero ?? '', plain ?? '']
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000, killSignal: 'SIGKILL' })
+    assert.equal(stdout, 'undefined,undefined,text\n')
+  })
+
   test('is written in the order that a power cut cannot break', (t) => {
     const dir = makeDir(t)
     const trace = join(dir, 'trace')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
@@ -26,6 +27,7 @@ import {
   type Offer,
   program,
   publish,
+  settingsAt,
   startHost,
   waitFor,
   whatRuns,
@@ -173,6 +175,27 @@ describe('the pre_update hook', { ...BOUNDED, concurrency: true }, () => {
     assert.equal(whatRuns(machine.home).launched, '1.0.0')
   })
 
+  test('that cannot be started for want of descriptors is a failure, and the agent works on', (t) => {
+    const directory = makeDir(t)
+    const [hooks, home] = ['hooks.ts', 'home.ts'].map((name) => import.meta.resolve(`../../agent/${name}`))
+    const script = `
+      import { openSync } from 'node:fs'
+      import { runHook } from ${JSON.stringify(hooks)}
+      import { homeAt } from ${JSON.stringify(home)}
+      const run = {
+        home: homeAt('/'), hook: 'pre_update', directory: '/', path: '/bin/true', version: '1.0.1', previous: '1.0.0', limitMs: 1000,
+      }
+      await runHook(run)
+      try { for (;;) openSync('/dev/null', 'r') } catch {}
+      const code = await runHook(run).then(() => 'done', (error) => error.code ?? String(error))
+      setTimeout(() => { console.log(code); process.exit(0) }, 50)`
+    fs.writeFileSync(join(directory, 'agent.mjs'), script)
+    const command = 'ulimit -n 64; exec "$0" --import "$1" "$2"'
+    const args = ['-c', command, process.execPath, import.meta.resolve('tsx'), join(directory, 'agent.mjs')]
+    const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 30_000 })
+    assert.equal(stdout, 'ERR_STAGE_HOOK\n', stderr)
+  })
+
   test('ends with the agent, and the next start runs it again', async (t) => {
     const { machine, log } = await setUp(t, (path) => ({
       pre_update: `echo x >>'${path}'; [ "$(grep -c x '${path}')" -gt 1 ] || { echo $$ >'${path}.pid'; sleep 1000; }`,
@@ -305,6 +328,22 @@ describe('the post_update hook', { ...BOUNDED, concurrency: true }, () => {
       machine.events.flatMap((event) => (event.kind === 'rolled-back' ? event.reason : [])),
       ['post-hook'],
     )
+  })
+
+  test('that fails in such a check has the version before started, also while the host is down', async (t) => {
+    const { host, machine } = await onTrial(t, () => ({ post_update: 'exit 1' }))
+    host.answer('version.json', (_, response) => response.writeHead(500).end())
+    const agent = spawn('sleep', ['60'], { stdio: 'ignore' })
+    t.after(() => agent.kill('SIGKILL'))
+    const ended = once(agent, 'exit')
+    fs.writeFileSync(join(machine.home.path, 'pid'), `${agent.pid}\n`)
+    const settings = settingsAt(machine.home, host, {
+      restart: { method: 'signal', signal: 'SIGUSR1', pidFile: 'pid' },
+    })
+    const { code } = await failureOf(() => checkOnce(settings, { apply: true }, machine.deps))
+    assert.equal(code, 'ERR_NETWORK_STATUS')
+    assert.equal(readLaunchRecord(machine.home.current)?.version, '1.0.0')
+    assert.deepEqual(await ended, [null, 'SIGUSR1'])
   })
 })
 

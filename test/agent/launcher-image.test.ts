@@ -96,6 +96,34 @@ function stateText(quarantined: readonly string[], approved: readonly string[]):
 
 for (const shell of SHELLS) {
   describe(`the launcher of an image, under ${shell.name}`, { skip: shell.skip, concurrency: true }, () => {
+    test('a home on the volume that another user has made does not choose what runs', async (t) => {
+      if (process.getuid?.() !== 0) return t.skip('needs root')
+      const { image, home, start } = newPod(shell)
+      layOut(home, ['9.0.0'], { version: '9.0.0' })
+      fs.chownSync(home, 65_534, 65_534)
+      const planted = snapshot(home)
+      const outcome = await start()
+      assert.equal(runsFrom(outcome), '1.0.0/bin/agent', outcome.stderr)
+      assert.equal(outcome.fact('home'), image)
+      assert.match(outcome.stderr, /belongs to another user/)
+      assert.deepEqual(snapshot(home), planted)
+      fs.chownSync(home, 0, 0)
+      assert.equal(runsFrom(await start()), '9.0.0/bin/agent')
+    })
+
+    test('a home that was made writable for a group, as a kubelet does at a mount, is fit for the updater again', async () => {
+      const { home, start } = newPod(shell)
+      await start()
+      for (const path of ['', ...fs.readdirSync(home, { recursive: true, encoding: 'utf8' })]) {
+        const { mode } = fs.statSync(join(home, path))
+        fs.chmodSync(join(home, path), (mode & 0o7777) | (fs.statSync(join(home, path)).isDirectory() ? 0o2770 : 0o660))
+      }
+      assert.throws(() => prepareHome(homeAt(home)), /writable for others/)
+      assert.equal(runsFrom(await start()), '1.0.0/bin/agent')
+      prepareHome(homeAt(home))
+      assert.equal(fs.statSync(join(home, 'versions/1.0.0/bin/agent')).mode & 0o022, 0)
+    })
+
     test('an empty volume gets a home, from which the version of the image runs', async () => {
       const { image, home, start } = newPod(shell)
       const before = snapshot(image)

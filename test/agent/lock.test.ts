@@ -165,8 +165,9 @@ describe('the lock', BOUNDED, () => {
     const home = makeHome(t)
     fs.mkdirSync(home.lock)
     assert.equal(await withLock(home, async () => 'taken'), 'taken')
-    fs.writeFileSync(join(home.path, 'file'), '')
-    const error = await failureOf(() => withLock(homeAt(join(home.path, 'file/home')), async () => undefined))
+    const missing = join(home.path, 'not there')
+    const error = await failureOf(() => withLock(homeAt(missing), async () => undefined))
+    assert.equal(fs.existsSync(missing), false)
     assert.equal(error.exitCode, 25)
   })
 

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 
 import { AGENT_STATES } from '../../agent/agent-state.ts'
 import type { AgentEvent } from '../../agent/events.ts'
+import { disk } from '../../agent/disk.ts'
 import { homeAt } from '../../agent/home.ts'
 import { Journal } from '../../agent/journal.ts'
 import { writeLaunchRecord } from '../../agent/launch-record.ts'
@@ -141,6 +142,26 @@ describe('the metrics', () => {
     const beside = settingsAt(home, SERVER, { metricsFile: 'beside.prom' })
     assert.equal(writeMetrics(beside, {}, NOW), undefined)
     assert.ok(fs.existsSync(join(home.path, 'beside.prom')))
+  })
+
+  test('change the mode of no other file, when somebody puts a link in their place', async (t) => {
+    const directory = makeDir(t)
+    const home = homeAt(makeDir(t), {
+      ...disk,
+      writeFile(path, content, mode) {
+        disk.writeFile(path, content, mode)
+        if (!path.startsWith(directory)) return
+        fs.rmSync(path)
+        fs.symlinkSync(victim, path)
+      },
+    })
+    const victim = join(makeDir(t), 'secret')
+    fs.writeFileSync(victim, 'secret', { mode: 0o600 })
+    await layOutHome(home)
+    // What loads the settings finds the home by its path; the disk is that of the attack.
+    const settings = { ...settingsAt(home, SERVER, { metricsFile: join(directory, 'moult.prom') }), home }
+    writeMetrics(settings, { checks: 1 }, NOW)
+    assert.equal(fs.statSync(victim).mode & 0o777, 0o600)
   })
 
   test('that cannot be written where the settings say are one warning, and no failure', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { describe, test, type TestContext } from 'node:test'
 
@@ -121,6 +122,21 @@ describe('settings', () => {
     }
     const late = await failureOf(() => loadSettings(home.path, { ...night, UPDATE_MAINTENANCE_WINDOW_END: '4 am' }))
     assert.match(late.message, /windows\[0\]\.end: expected a time of day/)
+  })
+
+  test('take UTC for a window without a zone on a machine whose TZ is empty', (t) => {
+    const home = makeHome(t, { server: SERVER, windows: [{ start: '02:00', end: '02:00' }] })
+    const script = `
+      import { loadSettings } from ${JSON.stringify(import.meta.resolve('../../agent/settings.ts'))}
+      import { isWindowOpen } from ${JSON.stringify(import.meta.resolve('../../manifests/window.ts'))}
+      console.log(isWindowOpen(loadSettings(${JSON.stringify(home.path)}, {}).policy.windows, Date.now()))`
+    const options = { encoding: 'utf8', env: { ...process.env, TZ: '' } } as const
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', script],
+      options,
+    )
+    assert.equal(stdout, 'true\n', stderr)
   })
 
   test('keep what belongs to a restart when only its method comes from elsewhere', (t) => {

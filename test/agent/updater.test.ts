@@ -272,6 +272,34 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     assert.equal(seen.includes('confirmed'), false)
   })
 
+  test('ends the check that is under way before a restart: its lock would pass for one of the next version', async (t) => {
+    const host = await startHost(t)
+    publish(host, { version: '1.0.1' })
+    const { home, poll } = await makeMachine(t, host)
+    await poll()
+    assert.equal(prepareLaunch(home, assert.fail).trial, 1)
+    const tokens = await new Promise<string[]>((resolve) => {
+      const updater = new Updater({
+        version: '1.0.1',
+        home: home.path,
+        env: {},
+        settings: { server: host.url, deployment: 'vm', interval: '1s', probation: '300ms', retries: 0 },
+        firstPollMs: 0,
+        clock: () => NOW,
+        random: () => 0,
+        health: () => false,
+        beforeRestart: () => new Promise((asked) => host.answer('version.json', () => asked())),
+        restart: () => resolve(fs.readdirSync(home.lock)),
+      })
+      updater.start()
+      t.after(() => updater.stop())
+      // The updater alone keeps no process alive.
+      const alive = setInterval(() => updater.checkNow(), 50)
+      t.after(() => clearInterval(alive))
+    })
+    assert.deepEqual(tokens, ['free'])
+  })
+
   test('polls at once when asked to', async (t) => {
     const host = await startHost(t)
     publish(host, { version: '1.0.0' })

@@ -33,7 +33,7 @@ test('from an empty directory to a verified release of a TypeScript agent', asyn
   const verify = await runMoult(['verify', '--json'], dir)
   assert.equal(verify.code, 0, verify.stderr)
   const { kind, version, files } = JSON.parse(verify.stdout) as { kind: string; version: string; files: unknown[] }
-  assert.deepEqual([kind, version, files.length], ['verified', '1.0.0', 8])
+  assert.deepEqual([kind, version, files.length], ['verified', '1.0.0', 10])
 })
 
 test('with --json stdout is one object, of the result or of the error', async (t) => {

@@ -235,7 +235,8 @@ describe('exit statuses', { timeout: 60_000 }, () => {
     assert.deepEqual([seen.code, seen.stdout], [0, 'Update available: 1.0.1. Install it with --apply\n'])
     const installed = await check('--apply', '--json')
     assert.equal(installed.code, 100)
-    assert.deepEqual(jsonOf(installed), { kind: 'swapped', version: '1.0.1', previous: '1.0.0' })
+    const swapped = { kind: 'swapped', version: '1.0.1', previous: '1.0.0', isRestarted: false }
+    assert.deepEqual(jsonOf(installed), swapped)
   })
 
   test('0: a server that is told to stop', async () => {

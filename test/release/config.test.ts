@@ -63,6 +63,34 @@ const FAULTS: readonly (readonly [string, object, RegExp])[] = [
   ['stages that shrink', { rollout: { stages: '0h:50%,1h:20%' } }, /rollout\.stages/],
   ['a percent above 100', { rollout: { percent: 101 } }, /rollout\.percent: expected an integer from 0 to 100/],
   ['an entry that leaves the tree', { build: { type: 'directory', path: 'x', entry: '../agent' } }, /build\.entry/],
+  [
+    'a hook that leaves the tree',
+    { build: { type: 'directory', path: 'x', entry: 'agent', hooks: { preUpdate: '../check' } } },
+    /build\.hooks\.preUpdate/,
+  ],
+  [
+    'a hook with arguments',
+    { build: { type: 'directory', path: 'x', entry: 'agent', hooks: { postUpdate: 'migrate --all' } } },
+    /build\.hooks\.postUpdate/,
+  ],
+  ['hooks of a single file', { build: { type: 'files', path: 'x', hooks: { preUpdate: 'check' } } }, /build\.hooks/],
+  ['a place that is neither', { publish: { path: 'x' } }, /publish: expected an object with the member "type" or "s3"/],
+  [
+    'two places at once',
+    { publish: { type: 'directory', path: 'x', s3: { bucket: 'b' } } },
+    /publish\.s3: expected no such member/,
+  ],
+  ['a bucket without a name', { publish: { s3: {} } }, /publish\.s3\.bucket: expected a value/],
+  [
+    'a prefix that leaves the bucket',
+    { publish: { s3: { bucket: 'b', prefix: '/x' } } },
+    /publish\.s3\.prefix: expected a prefix/,
+  ],
+  [
+    'an option that S3 has not',
+    { publish: { s3: { bucket: 'b', pathstyle: true } } },
+    /publish\.s3\.pathstyle: expected "pathStyle"/,
+  ],
   ['a base URL of another scheme', { baseUrl: 'file:///x' }, /baseUrl/],
 ]
 for (const [name, members, message] of FAULTS) {
@@ -147,4 +175,16 @@ test('a missing file points to `moult init`', async (t) => {
     assert.equal(error.code, 'ERR_CONFIG_MISSING')
     return /moult init/.test(error.hint ?? '')
   })
+})
+
+test('a bucket takes three lines', async (t) => {
+  const dir = await temporaryFolder(t)
+  for (const publish of [
+    { s3: { bucket: 'updates' } },
+    { s3: { bucket: 'updates', prefix: 'agents/probe/', region: 'eu-central-1' }, url: 'https://updates.example.com' },
+    { s3: { bucket: 'updates', endpoint: 'http://127.0.0.1:9000', tags: { team: 'a' }, sse: 'AES256' } },
+  ]) {
+    await writeFile(join(dir, 'c.json'), JSON.stringify({ ...VALID, publish }))
+    assert.deepEqual((await readConfig(join(dir, 'c.json'))).config.publish, publish)
+  }
 })

@@ -22,6 +22,8 @@ test('a release is published in the layout of the format and verifies', async (t
     'bin/1.0.0/probe-darwin-arm64',
     'bin/1.0.0/probe-linux-amd64',
     'bin/1.0.0/probe-linux-amd64.br',
+    'bin/1.0.0/provenance.intoto.json',
+    'bin/1.0.0/sbom.cdx.json',
     'releases/1.0.0.json',
     'trust/1.root.json',
     'version.json',
@@ -33,7 +35,7 @@ test('a release is published in the layout of the format and verifies', async (t
   const { rollout: _, ...rest } = manifest
   assert.deepEqual(await readJson('updates/releases/1.0.0.json'), rest)
   const [root] = await readRoots(join(dir, 'trust/1.root.json'), 'probe')
-  assert.equal((await verifyPublished({ place: updates, root })).files.length, 3)
+  assert.equal((await verifyPublished({ place: updates, root })).files.length, 5)
 })
 
 test('the next release has the next sequence and names the manifest before it', async (t) => {
@@ -74,6 +76,8 @@ test('a plan builds, says what would happen, and changes nothing', async (t) => 
     [
       'write bin/1.0.1/probe-linux-amd64',
       'write bin/1.0.1/probe-darwin-arm64',
+      'write bin/1.0.1/sbom.cdx.json',
+      'write bin/1.0.1/provenance.intoto.json',
       'write releases/1.0.1.json',
       'keep trust/1.root.json',
       'write version.json',
@@ -215,6 +219,8 @@ test('a signed release keeps its URLs: another channel or base URL needs absolut
   assert.equal((await release('1.0.1', { baseUrl })).kind, 'published')
 })
 
+const IMAGE = `registry.example.com:5000/agents/probe:1.0@sha256:${'5c'.repeat(32)}`
+
 test('stages, guards and the container image come from the options', async (t) => {
   const { release, readJson } = await makeProject(t)
   const now = (): number => Date.UTC(2026, 10, 21)
@@ -223,14 +229,11 @@ test('stages, guards and the container image come from the options', async (t) =
     expires: '30d',
     minVersion: '0.9.0',
     rollbackFloor: '0.8.0',
-    containerImage: 'r/a@sha256:0',
+    containerImage: IMAGE,
   }
   await release('1.0.0', options, { now })
   const { rollout, ...document } = await readJson<Published>('updates/version.json')
-  assert.deepEqual(
-    [document.min_version, document.rollback_floor, document.container_image],
-    ['0.9.0', '0.8.0', 'r/a@sha256:0'],
-  )
+  assert.deepEqual([document.min_version, document.rollback_floor, document.container_image], ['0.9.0', '0.8.0', IMAGE])
   assert.deepEqual(rollout.stages, [
     { at: '2026-11-21T00:00:00Z', percent: 5 },
     { at: '2026-11-22T00:00:00Z', percent: 100 },
@@ -254,6 +257,8 @@ test('options that make no sense are usage errors', async (t) => {
     { rollbackFloor: '2.0.0' },
     { baseUrl: 'updates.example.com' },
     { changelog: 'x'.repeat(17_000) },
+    { containerImage: 'registry.example.com/probe:1.0' },
+    { containerImage: 'registry.example.com/probe@sha256:0' },
   ]) {
     await assert.rejects(
       release('1.0.0', options),
@@ -271,6 +276,30 @@ test('a tree is published as one file, with its entry', async (t) => {
   await release('1.0.0')
   const binary = (await readJson<Published>('updates/version.json')).binaries['linux-amd64']
   assert.deepEqual([binary?.unpack, binary?.entry, binary?.downloads?.length], ['tar', 'bin/agent', 1])
+})
+
+test('hooks are signed with the release, shown by the plan and by verify, and part of what a version is', async (t) => {
+  const hooks = { preUpdate: 'hooks/check', postUpdate: 'hooks/migrate' }
+  const build = { type: 'directory', path: 'out', entry: 'bin/agent', hooks }
+  const { dir, updates, release, readJson, change } = await makeProject(t, {
+    build,
+    platforms: ['linux-amd64'],
+    smoke: false,
+  })
+  const script = '#!/bin/sh\n'
+  await writeTree(dir, { 'out/bin/agent': script, 'out/hooks/check': script, 'out/hooks/migrate': script })
+  const signed = { 'linux-amd64': { pre_update: 'hooks/check', post_update: 'hooks/migrate' } }
+  assert.deepEqual((await release('1.0.0', { plan: true })).hooks, signed)
+  await release('1.0.0')
+  const { binaries } = await readJson<Published>('updates/version.json')
+  assert.deepEqual(binaries['linux-amd64']?.hooks, signed['linux-amd64'])
+  const [root] = await readRoots(join(dir, 'trust/1.root.json'), 'probe')
+  assert.deepEqual((await verifyPublished({ place: updates, root })).hooks, signed)
+
+  await change({ build: { ...build, hooks: { preUpdate: 'hooks/check' } } })
+  await assert.rejects(release('1.0.0'), failsWith('ERR_PUBLISH_EXISTS'))
+  await change({ build: { ...build, hooks: undefined } })
+  assert.ok(!('hooks' in (await release('1.0.1'))))
 })
 
 test('with `smoke` an artifact that prints another version is not published', async (t) => {

@@ -32,8 +32,15 @@ test('everything is fetched and checked, through HTTP and from the folder', asyn
   for (const place of [updates, server.url, `${server.url}/`, `${server.url}/version.json`]) {
     const result = await verifyPublished({ place, root })
     assert.deepEqual(
-      result.files.map(({ platform, encoding }) => `${platform} ${encoding ?? 'whole'}`),
-      ['linux-amd64 whole', 'linux-amd64 br', 'darwin-arm64 whole', 'darwin-arm64 br'],
+      result.files.map(({ platform, attachment, encoding }) => `${platform ?? attachment} ${encoding ?? 'whole'}`),
+      [
+        'linux-amd64 whole',
+        'linux-amd64 br',
+        'darwin-arm64 whole',
+        'darwin-arm64 br',
+        'sbom whole',
+        'provenance whole',
+      ],
     )
   }
 })

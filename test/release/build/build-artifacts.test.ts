@@ -161,3 +161,20 @@ test('a tree needs its entry', async (t) => {
   const [first] = await build(t, config, { 'out/bin/agent': '#!/bin/sh\n' })
   assert.deepEqual([first?.kind, first?.kind === 'tree' && first.entry], ['tree', 'bin/agent'])
 })
+
+test('hooks are executable files of the tree', async (t) => {
+  const hooks = { preUpdate: 'hooks/check', postUpdate: 'hooks/migrate' }
+  const config = { type: 'directory', path: 'out', entry: 'bin/agent', hooks }
+  const script = '#!/bin/sh\n'
+  const files = { 'out/bin/agent': script, 'out/hooks/check': script }
+  assert.match((await failureOf(build(t, config, files))).message, /^no such file: .*hooks\/migrate$/)
+  const plain = await failureOf(build(t, config, { ...files, 'out/hooks/migrate': 'echo' }))
+  assert.match(plain.message, /^not executable: .*hooks\/migrate$/)
+  const whole = { ...files, 'out/hooks/migrate': script }
+  const [first] = await build(t, config, whole)
+  assert.deepEqual(first?.kind === 'tree' && first.hooks, { pre_update: 'hooks/check', post_update: 'hooks/migrate' })
+  const [one] = await build(t, { ...config, hooks: { postUpdate: 'hooks/migrate' } }, whole)
+  assert.deepEqual(one?.kind === 'tree' && one.hooks, { post_update: 'hooks/migrate' })
+  const [none] = await build(t, { ...config, hooks: {} }, whole)
+  assert.ok(none?.kind === 'tree' && !('hooks' in none))
+})

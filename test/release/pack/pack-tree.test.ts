@@ -62,6 +62,8 @@ const REFUSED: readonly (readonly [string, (root: string) => Promise<unknown>, R
   ['a pipe', async (root) => execFileSync('mkfifo', [join(root, 'pipe')]), /neither a file nor a directory\): pipe$/],
   ['a name with a space', (root) => writeFile(join(root, 'a b'), ''), /other characters.*: a b$/],
   ['names that differ in case only', (root) => writeFile(join(root, 'LIB.txt'), ''), /in case only/],
+  ['a name that ends in a dot', (root) => writeFile(join(root, 'lib/b.'), ''), /Windows cannot store\): lib\/b\.$/],
+  ['the name of a device', (root) => writeFile(join(root, 'lib/aux.js'), ''), /Windows cannot store\): lib\/aux\.js$/],
   ['the name that the updater uses', (root) => writeFile(join(root, '.receipt'), ''), /updater uses\): \.receipt$/],
 ]
 for (const [name, spoil, message] of REFUSED) {

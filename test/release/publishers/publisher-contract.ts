@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { sha256 } from '../../../manifests/index.ts'
 import type { Publisher, PublishFile } from '../../../release/publishers/publisher.ts'
 import { failsWith, temporaryFolder } from '../project-fixture.ts'
+import { testWriteOrder } from './write-order-contract.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const hashOf = (text: string): string => sha256(bytesOf(text))
@@ -17,6 +18,12 @@ async function fileOf(t: TestContext, text: string): Promise<PublishFile> {
   await writeFile(file, text)
   return { size: text.length, sha256: hashOf(text), source: { file } }
 }
+
+/** More than two parts of any adapter, and no two of them alike. */
+const LARGE_TEXT = Array.from(
+  { length: 400_000 },
+  (_, line) => `line ${line} of a large artifact, unlike the others\n`,
+).join('')
 
 export function testPublisherContract(open: (t: TestContext) => Promise<Publisher>): void {
   const read = async (publisher: Publisher, path: string): Promise<string | undefined> => {
@@ -114,4 +121,91 @@ export function testPublisherContract(open: (t: TestContext) => Promise<Publishe
     await publisher.putDocument('releases/1.0.0.json', new Uint8Array(1001))
     await assert.rejects(publisher.read('releases/1.0.0.json', 1000), failsWith('ERR_PUBLISH_FAILED'))
   })
+
+  test('a file is read as it flows', async (t) => {
+    const publisher = await open(t)
+    assert.equal(await publisher.open('releases/1.0.0.json'), undefined)
+    await publisher.putDocument('releases/1.0.0.json', bytesOf('flows'))
+    const chunks: Uint8Array[] = []
+    for await (const chunk of (await publisher.open('releases/1.0.0.json')) ?? []) chunks.push(chunk)
+    assert.equal(Buffer.concat(chunks).toString(), 'flows')
+  })
+
+  test('a large artifact arrives whole, and its progress only grows, up to its size', async (t) => {
+    const publisher = await open(t)
+    const file = await fileOf(t, LARGE_TEXT)
+    const seen: number[] = []
+    await publisher.putArtifact('bin/1.0.0/large', file, (doneBytes) => seen.push(doneBytes))
+    assert.deepEqual(await publisher.digest('bin/1.0.0/large'), { size: file.size, sha256: file.sha256 })
+    assert.ok(seen.length > 2, `told ${seen.length} times`)
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    )
+    assert.equal(seen.at(-1), file.size)
+  })
+
+  test('a large artifact that changed since it was hashed is not put in place, and leaves nothing', async (t) => {
+    const publisher = await open(t)
+    const file = { ...(await fileOf(t, LARGE_TEXT)), sha256: hashOf('original') }
+    await assert.rejects(publisher.putArtifact('bin/1.0.0/a', file), failsWith('ERR_PUBLISH_FAILED', /changed since/))
+    assert.equal(await publisher.digest('bin/1.0.0/a'), undefined)
+    assert.deepEqual(await publisher.list(''), [])
+  })
+
+  test('what is published is listed with its size, sorted, without locks; and can be removed', async (t) => {
+    const publisher = await open(t)
+    assert.deepEqual(await publisher.list(''), [])
+    const unlock = await publisher.lock()
+    for (const path of ['bin/1.0.0/b', 'bin/1.0.0/a', 'bin/1.0.0+1/a'])
+      await publisher.putArtifact(path, await fileOf(t, 'text'))
+    await publisher.putDocument('releases/1.0.0.json', bytesOf('one'))
+    const paths = ['bin/1.0.0+1/a', 'bin/1.0.0/a', 'bin/1.0.0/b']
+    assert.deepEqual(
+      await publisher.list('bin/'),
+      paths.map((path) => ({ path, size: 4 })),
+    )
+    assert.deepEqual(
+      (await publisher.list('')).map(({ path }) => path),
+      [...paths, 'releases/1.0.0.json'],
+    )
+    await publisher.remove('bin/1.0.0/a')
+    await publisher.remove('bin/1.0.0/a')
+    await publisher.remove('bin/9.9.9/never')
+    await unlock()
+    assert.deepEqual(
+      (await publisher.list('bin/1.0.0/')).map(({ path }) => path),
+      ['bin/1.0.0/b'],
+    )
+  })
+
+  test('of two that lock, the second is told who holds it and for what; when it is released, it gets it', async (t) => {
+    const publisher = await open(t)
+    const unlock = await publisher.lock('1.0.1 on beta')
+    await assert.rejects(
+      publisher.lock('1.0.2 on beta'),
+      failsWith(
+        'ERR_PUBLISH_CONFLICT',
+        new RegExp(`another release, 1\\.0\\.1 on beta, .* process ${process.pid} on `),
+      ),
+    )
+    await unlock()
+    await (
+      await publisher.lock()
+    )()
+    assert.deepEqual(await publisher.list(''), [])
+  })
+
+  test('who loses the manifest to another release is told what is live', async (t) => {
+    const publisher = await open(t)
+    const winner = JSON.stringify({ version: '1.4.2', rollout: { sequence: 42 } })
+    await publisher.replaceManifest('version.json', bytesOf(winner), undefined)
+    for (const expected of [undefined, hashOf('before')])
+      await assert.rejects(
+        publisher.replaceManifest('version.json', bytesOf('late'), expected),
+        failsWith('ERR_PUBLISH_CONFLICT', /1\.4\.2 is live with sequence 42: version\.json/),
+      )
+  })
+
+  testWriteOrder(open)
 }

@@ -30,6 +30,8 @@ test('what the release machine prepares without the rollout key, the rollout mac
   assert.deepEqual(Object.keys(await snapshot(updates)), [
     'bin/1.0.0/probe-darwin-arm64',
     'bin/1.0.0/probe-linux-amd64',
+    'bin/1.0.0/provenance.intoto.json',
+    'bin/1.0.0/sbom.cdx.json',
     'releases/1.0.0.json',
     'trust/1.root.json',
   ])
@@ -75,6 +77,8 @@ test('a plan of either half changes nothing', async (t) => {
     [
       'keep bin/1.0.0/probe-linux-amd64',
       'keep bin/1.0.0/probe-darwin-arm64',
+      'keep bin/1.0.0/sbom.cdx.json',
+      'keep bin/1.0.0/provenance.intoto.json',
       'keep releases/1.0.0.json',
       'keep trust/1.root.json',
       'write version.json',
