@@ -33,32 +33,54 @@ export async function checkOnce(settings: Settings, options: UpdateOptions, own:
   const { journal, deps } = withJournal(settings, own)
   const role = updateRole(settings)
   if (role.warning !== undefined) deps.emit({ kind: 'warning', message: role.warning })
-  const { result, isReplaced } = await withLock(settings.home, async () => {
+  let isReplaced = false
+  const giveUp: GiveUp = async (version, reason) => {
+    if (rollBackVersion(settings.home, version, reason) === undefined) return false
+    isReplaced = true
+    await settle(settings, deps)
+    return true
+  }
+  const restart = async (): Promise<boolean> => {
+    const warn = (message: string): void => deps.emit({ kind: 'warning', message })
+    return restartProgram(settings.restart, { name: settings.root.name, warn })
+  }
+  const check = async (): Promise<UpdateResult> => {
     const record = await settle(settings, deps)
     const isOnTrial = record.trial !== undefined
-    if (options.apply && (await failsToFinish(settings, record, deps))) {
-      const found = await noted(journal, () => update(settings, { apply: false }, deps))
-      return { result: found, isReplaced: true }
-    }
+    if (options.apply && (await failsToFinish(settings, record, deps, giveUp)))
+      return noted(journal, () => update(settings, { apply: false }, deps))
     const ranMs = options.apply ? timeOnTrialMs(settings, deps) : undefined
     const apply = options.apply && !isOnTrial && role.kind === 'install'
     const found = await noted(journal, () => update(settings, { apply }, deps))
     noteAvailable(settings, found, record.version, deps)
-    const isGivenUp = isOnTrial && (await judgeTrial(settings, record.version, ranMs, deps))
-    return { result: found, isReplaced: isGivenUp || (found.kind === 'swapped' && found.previous !== undefined) }
-  })
-  if (!isReplaced) return result
-  const warn = (message: string): void => deps.emit({ kind: 'warning', message })
-  return { ...result, isRestarted: await restartProgram(settings.restart, { name: settings.root.name, warn }) }
+    if (isOnTrial) await judgeTrial(settings, record.version, { ranMs, giveUp }, deps)
+    isReplaced ||= found.kind === 'swapped' && found.previous !== undefined
+    return found
+  }
+  let result: UpdateResult
+  try {
+    result = await withLock(settings.home, check)
+  } catch (error) {
+    // What was given up has to end, whatever became of the poll: the next check sees no trial any more.
+    if (isReplaced) await restart()
+    throw error
+  }
+  return isReplaced ? { ...result, isRestarted: await restart() } : result
 }
 
+/** @returns whether another version has to be started */
+type GiveUp = (version: string, reason: string) => Promise<boolean>
+
 /** Runs the release's own last step once the version was started. @returns whether that failed, and it was rolled back */
-async function failsToFinish(settings: Settings, record: LaunchRecord, deps: UpdateDeps): Promise<boolean> {
+async function failsToFinish(
+  settings: Settings,
+  record: LaunchRecord,
+  deps: UpdateDeps,
+  giveUp: GiveUp,
+): Promise<boolean> {
   if (record.trial === undefined || record.trial.started === 0) return false
   if (await runPostUpdate(settings, record, deps)) return false
-  if (rollBackVersion(settings.home, record.version, 'post-hook') === undefined) return false
-  await settle(settings, deps)
-  return true
+  return giveUp(record.version, 'post-hook')
 }
 
 async function noted(journal: Journal, check: () => Promise<UpdateResult>): Promise<UpdateResult> {
@@ -72,23 +94,19 @@ async function noted(journal: Journal, check: () => Promise<UpdateResult>): Prom
   }
 }
 
-/** @returns whether the version was given up, and another has to be started */
 async function judgeTrial(
   settings: Settings,
   version: string,
-  ranMs: number | undefined,
+  { ranMs, giveUp }: { ranMs: number | undefined; giveUp: GiveUp },
   deps: UpdateDeps,
-): Promise<boolean> {
-  if (ranMs === undefined || ranMs < settings.probationMs) return false
+): Promise<void> {
+  if (ranMs === undefined || ranMs < settings.probationMs) return
   if (await isHealthy(settings, deps)) {
     if (confirmVersion(settings, version)) deps.emit({ kind: 'confirmed', version })
-    return false
+    return
   }
   // It neither crashes nor recovers: nobody else would ever end this trial, and no update comes while it lasts.
-  if (ranMs < settings.probationDeadlineMs) return false
-  if (rollBackVersion(settings.home, version, 'health') === undefined) return false
-  await settle(settings, deps)
-  return true
+  if (ranMs >= settings.probationDeadlineMs) await giveUp(version, 'health')
 }
 
 async function isHealthy({ health }: Settings, { signal }: UpdateDeps): Promise<boolean> {

@@ -1,14 +1,15 @@
 // Small files that survive a power cut. Synchronous on purpose: between two of these calls nothing else of this process
 // can run, and a file is at most some kilobytes.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { constants, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import type { Disk } from './disk.ts'
 import { isErrno, withFileErrors } from './file-error.ts'
 
 const SMALL_MAX_BYTES = 1024 * 1024
-const NON_BLOCKING = constants.O_NONBLOCK ?? 0
+/** Numbers, as a pipe that takes the place of the file meanwhile must not be waited for. */
+const READ_AT_ONCE = (constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)) as unknown as string
 
 /**
  * Replaces a file: temporary file beside it, fsync, rename, fsync of the directory. Readers see the old or the new
@@ -65,14 +66,9 @@ export function readSmallFile(path: string, maxBytes = SMALL_MAX_BYTES): Buffer 
  */
 export function readIfPossible(path: string, maxBytes = SMALL_MAX_BYTES): Buffer | undefined {
   try {
-    const file = openSync(path, constants.O_RDONLY | NON_BLOCKING)
-    try {
-      const stat = fstatSync(file)
-      if (!stat.isFile()) return undefined
-      return stat.size <= maxBytes ? readFileSync(file) : Buffer.alloc(0)
-    } finally {
-      closeSync(file)
-    }
+    const stat = statSync(path)
+    if (!stat.isFile()) return undefined
+    return stat.size <= maxBytes ? readFileSync(path, { flag: READ_AT_ONCE }) : Buffer.alloc(0)
   } catch {
     return undefined
   }

@@ -19,14 +19,12 @@ export const ERROR_CODES = {
   ERR_CONFIG_KEY: { exit: 2, retryable: false, summary: 'a private key is missing, unreadable or damaged' },
   ERR_BUILD_FAILED: { exit: 2, retryable: false, summary: 'a build of the release did not succeed' },
   ERR_SERVER_PORT: { exit: 2, retryable: false, summary: 'the local server cannot listen on its address' },
-  ERR_CLUSTER_REFUSED: { exit: 2, retryable: false, summary: 'Kubernetes refuses this account, or has no such object' },
 
   ERR_NETWORK_UNREACHABLE: { exit: 20, retryable: true, summary: 'no connection to the update host' },
   ERR_NETWORK_TIMEOUT: { exit: 20, retryable: true, summary: 'the update host answered too slowly' },
   ERR_NETWORK_STATUS: { exit: 20, retryable: true, summary: 'the update host answered with an unusable status' },
   ERR_NETWORK_REDIRECT: { exit: 20, retryable: false, summary: 'a redirect that is not allowed' },
   ERR_NETWORK_URL: { exit: 20, retryable: false, summary: 'a URL that is not allowed' },
-  ERR_CLUSTER_FAILED: { exit: 20, retryable: true, summary: 'Kubernetes did not answer, or could not do it now' },
 
   ERR_MANIFEST_TOO_LARGE: { exit: 21, retryable: false, summary: 'the manifest is larger than its limit' },
   ERR_MANIFEST_SYNTAX: { exit: 21, retryable: false, summary: 'the manifest is not JSON of the strict profile' },
@@ -59,6 +57,13 @@ export const ERROR_CODES = {
   ERR_STAGE_PREFLIGHT: { exit: 25, retryable: false, summary: 'the new program does not start here' },
   ERR_STAGE_HOOK: { exit: 25, retryable: false, summary: 'a hook of the release failed' },
   ERR_HOME_INVALID: { exit: 25, retryable: false, summary: 'the home directory is not usable' },
+
+  ERR_CLUSTER_REFUSED: {
+    exit: 25,
+    retryable: false,
+    summary: 'the cluster refuses this account, or has no such object',
+  },
+  ERR_CLUSTER_FAILED: { exit: 25, retryable: true, summary: 'the cluster did not answer, or could not do it now' },
 
   ERR_UPDATE_ROLLED_BACK: { exit: 26, retryable: false, summary: 'the new version failed and was rolled back' },
 

@@ -26,6 +26,7 @@ const EXIT_OF_AREA: Readonly<Record<string, number>> = {
   POLICY: 24,
   STAGE: 25,
   HOME: 25,
+  CLUSTER: 25,
   UPDATE: 26,
   PUBLISH: 27,
   LOCK: 28,

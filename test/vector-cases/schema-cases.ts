@@ -46,7 +46,7 @@ const stage = (percent: JsonValue, more: JsonObject = {}): Overrides => ({
 })
 const attachment = (more: Overrides = {}): JsonObject => {
   const members = { url: 'bin/1.4.2/sbom.cdx.json', sha256: 'ab'.repeat(32), size: 7, ...more }
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)) as JsonObject
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))
 }
 const attachments = (count: number, more: Overrides = {}): Overrides => ({
   attachments: Object.fromEntries(Array.from({ length: count }, (_, index) => [`file_${index}`, attachment(more)])),
