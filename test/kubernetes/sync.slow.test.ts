@@ -8,7 +8,7 @@ import { type KubernetesObject, loadAllYaml } from '@kubernetes/client-node'
 
 import { openCluster, parseWorkloadName } from '../../kubernetes/index.ts'
 import { noApiServer, type RealServer, startApiServer } from './real-api-server.ts'
-import { describeSync, fails, imageOf, makeScene } from './sync-contract.ts'
+import { describeSync, fails, imageOf, makeScene } from './sync-cases.ts'
 import { workloadObject } from './test-cluster.ts'
 
 const skip = noApiServer()

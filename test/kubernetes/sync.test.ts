@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { openCluster } from '../../kubernetes/index.ts'
 import { makeDir } from '../agent/field.ts'
 import { startDouble } from './api-server-double.ts'
-import { describeSync, fails, imageOf, makeScene } from './sync-contract.ts'
+import { describeSync, fails, imageOf, makeScene } from './sync-cases.ts'
 import { kubeconfigText, workloadObject } from './test-cluster.ts'
 
 describeSync('a double of the API server', startDouble)
