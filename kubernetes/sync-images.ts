@@ -123,7 +123,7 @@ async function bring(
   const { version } = manifest.release
   const image = imageOf(found)
   if (isSameImage(container.image, image)) return { ...facts, action: 'keep' }
-  await cluster.setImage(workload, { container: container.name, image, version })
+  if (!isPlan) await cluster.setImage(workload, { container: container.name, image, version })
   return { ...facts, image, action: 'set', reason: decision.reason }
 }
 
