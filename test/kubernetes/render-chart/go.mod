@@ -1,0 +1,3 @@
+module moult.example/render-chart
+
+go 1.19
