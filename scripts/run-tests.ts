@@ -17,6 +17,8 @@ import { parseArgs } from 'node:util'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_CONCURRENCY = 2
+/** Slow files mostly wait: for supervisors, hosts and time. */
+const SLOW_CONCURRENCY = 3
 /** First line of the summary of node:test's spec reporter. */
 const SUMMARY_START = /^(?:\x1b\[\d+m)*ℹ tests \d+/
 
@@ -88,7 +90,8 @@ async function runTests(files: readonly string[]): Promise<number> {
   const startedAt = performance.now()
   const scratch = mkdtempSync(join(tmpdir(), 'moult-tests-'))
   const warningsFile = join(scratch, 'warnings')
-  const args = ['--import', 'tsx', '--test', `--test-concurrency=${TEST_CONCURRENCY}`, '--test-reporter=spec', ...files]
+  const concurrency = flags['slow-only'] ? SLOW_CONCURRENCY : TEST_CONCURRENCY
+  const args = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...files]
   try {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
