@@ -108,8 +108,8 @@ describe('the lock', BOUNDED, () => {
     await once(rival, 'exit')
     assert.equal(await withLock(home, async () => 'taken'), 'taken')
 
-    // A shell that has execed into `sleep` never reaps the child it started before.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // A shell that has execed into `sleep` never reaps the child it started before, if that ends after the exec.
+    const parent = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
     t.after(() => parent.kill('SIGKILL'))
     const [pid] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
     while (!/^State:\tZ/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')))
