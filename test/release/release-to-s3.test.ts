@@ -41,7 +41,12 @@ test('a project is released to a bucket, and to a folder again, by a change of i
     'agents/probe/trust/1.root.json',
     'agents/probe/version.json',
   ])
-  assert.deepEqual([...new Set(uploads)].toSorted(), ['bin/1.0.0/probe-darwin-arm64', 'bin/1.0.0/probe-linux-amd64'])
+  assert.deepEqual([...new Set(uploads)].toSorted(), [
+    'bin/1.0.0/probe-darwin-arm64',
+    'bin/1.0.0/probe-linux-amd64',
+    'bin/1.0.0/provenance.intoto.json',
+    'bin/1.0.0/sbom.cdx.json',
+  ])
   assert.equal((await project.release('1.0.0')).kind, 'unchanged')
 
   await setRollout({ config: project.config, version: '1.0.0', percent: 5 }, { env: {} })
