@@ -17,7 +17,7 @@ const BUCKET = 'updates'
 const RACES = 50
 const CLI_RACES = 3
 /** On each of the two kinds of place. */
-const KILLS = Number(process.env['MOULT_TEST_KILLS'] ?? 15)
+const KILLS = Number(process.env['MOULT_TEST_KILLS'] ?? 10)
 const SEED = Number(process.env['MOULT_TEST_SEED'] ?? Date.now() % 1_000_000)
 /** Larger than one part of an upload, so that a kill meets parts on their way. */
 const PADDING = '# nothing that is run\n'.repeat(450_000)
