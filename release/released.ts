@@ -17,6 +17,7 @@ import { documentBytes } from './document-bytes.ts'
 import { releasePath } from './layout.ts'
 import type { Live } from './live.ts'
 import { DEFAULT_ROOT_FILE, newestRoot, type Project } from './open-project.ts'
+import { assertSignedOnce } from './roots/release-signatures.ts'
 import { findResigned, resignedName } from './roots/sign-release.ts'
 
 /** A release document as it was signed once. */
@@ -67,15 +68,31 @@ async function readSignedAnew(
   return document === undefined ? undefined : documentBytes(document)
 }
 
-/** @throws MoultError ERR_MANIFEST_* or ERR_TRUST_* */
-export function parseReleased(
+/** @throws MoultError ERR_MANIFEST_* or ERR_TRUST_*: not what the newest root's release keys signed */
+export function parseReleased(bytes: Uint8Array, version: string, project: Pick<Project, 'roots' | 'name'>): Released {
+  return readDocument(bytes, version, project.name, (document) => {
+    assertSigned('release', document, RELEASE_UNSIGNED, newestRoot(project).roles.release)
+  })
+}
+
+/** @throws MoultError ERR_MANIFEST_* or ERR_TRUST_*: not what release keys of any of the project's roots signed */
+export function parseOnceReleased(
   bytes: Uint8Array,
   version: string,
   { roots, name }: Pick<Project, 'roots' | 'name'>,
 ): Released {
+  return readDocument(bytes, version, name, (document) => assertSignedOnce(document, roots))
+}
+
+function readDocument(
+  bytes: Uint8Array,
+  version: string,
+  name: string,
+  assertTrusted: (document: JsonObject) => void,
+): Released {
   const document = parseStrictJson(bytes) as JsonObject
   const release = checkShape(releaseShape, document, '')
-  assertSigned('release', document, RELEASE_UNSIGNED, newestRoot({ roots }).roles.release)
+  assertTrusted(document)
   // Signed, but another: a host can give any file that was ever signed under any name.
   if (release.name !== name || release.version !== version) {
     throw new MoultError('ERR_TRUST_TARGET', `for ${release.name} ${release.version}: ${releasePath(version)}`, {

@@ -1,10 +1,8 @@
 // Checks a published place as an agent would, and more than one agent does: every platform, every download.
 
 import {
-  assertSigned,
   canonicalJson,
   type Hooks,
-  isMoultError,
   type JsonObject,
   type Manifest,
   MoultError,
@@ -24,6 +22,7 @@ import { DEFAULT_CHANNEL, manifestPath, releasePath, rootPath } from './layout.t
 import { openPublished, type PublishedSource, readSmall } from './published-source.ts'
 import type { Publisher } from './publishers/publisher.ts'
 import { hooksOf } from './release-result.ts'
+import { assertSignedOnce } from './roots/release-signatures.ts'
 import { type ReleaseDeps, step, type Surroundings, surroundingsOf } from './surroundings.ts'
 import { verifyBinaries, type VerifiedFile } from './verify-binary.ts'
 
@@ -122,19 +121,4 @@ function followedRoots(bytes: Uint8Array, pinned: Root, newest: Root): [Root, ..
   const { trust = [] } = parseStrictJson(bytes) as { trust?: JsonObject[] }
   const isFollowed = ({ version }: Root): boolean => version > pinned.version && version <= newest.version
   return [pinned, ...trust.map(readRoot).filter(isFollowed)]
-}
-
-/**
- * A later rollout of this version is made from this file. It never changes, so it may be signed by keys that a later
- * root revoked; the manifest then carries the same statement with signatures of the present ones.
- */
-function assertSignedOnce(release: JsonObject, roots: readonly [Root, ...Root[]]): void {
-  for (const { roles } of roots.slice(0, -1)) {
-    try {
-      return assertSigned('release', release, RELEASE_UNSIGNED, roles.release)
-    } catch (error) {
-      if (!isMoultError(error)) throw error
-    }
-  }
-  assertSigned('release', release, RELEASE_UNSIGNED, (roots.at(-1) ?? roots[0]).roles.release)
 }

@@ -5,9 +5,11 @@ import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { askPassphrase, PASSPHRASE_OPTION } from '../passphrase.ts'
 import { takeEnvironment } from '../take-environment.ts'
-import { confirmSigning } from './confirm.ts'
+import { confirm } from '../confirm.ts'
 import { type PlaceOptions, withPlace } from './draft-options.ts'
 import { requirementLines, reviewLines } from './root-lines.ts'
+
+const UNSIGNED = 'nothing was signed'
 
 interface SignFlags extends PlaceOptions {
   key: string
@@ -47,7 +49,7 @@ async function sign(flags: SignFlags, signal: AbortSignal): Promise<void> {
   // Before the key is touched: what one is about to sign is on the screen when the passphrase is asked for.
   for (const line of reviewLines(reviewed.review)) console.error(line)
   for (const warning of reviewed.review.warnings) console.error(`warning: ${warning}`)
-  await confirmSigning(`Sign root ${reviewed.review.root.version}?`, flags.yes, signal)
+  await confirm({ text: `Sign root ${reviewed.review.root.version}?`, otherwise: UNSIGNED }, flags.yes, signal)
   const signer = await openKey(flags, signal)
   const result = await signDraft(reviewed, signer)
   printResult(json, result, [
@@ -66,11 +68,8 @@ async function signRelease(release: string, flags: SignReleaseFlags, signal: Abo
   const { name, version, release_date: date, binaries } = what.release
   console.error(`Release ${version} of ${name}, ${date}, digest ${what.digest}:`)
   for (const [platform, { sha256 }] of Object.entries(binaries)) console.error(`  ${platform.padEnd(16)} ${sha256}`)
-  await confirmSigning(
-    `Is that what you released, and shall it be signed under root ${what.root.version}?`,
-    flags.yes,
-    signal,
-  )
+  const text = `Is that what you released, and shall it be signed under root ${what.root.version}?`
+  await confirm({ text, otherwise: UNSIGNED }, flags.yes, signal)
   const result = await signAnew(what, await openKey(flags, signal))
   printResult(json, result, [
     `Signed: release ${version} in ${result.file}, by ${result.key} (${result.signed} of ${result.threshold})`,

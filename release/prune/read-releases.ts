@@ -1,21 +1,15 @@
 import {
-  assertSigned,
-  checkShape,
   isMoultError,
   isVersion,
-  type JsonObject,
   MANIFEST_MAX_BYTES,
-  MoultError,
-  parseStrictJson,
   type Release,
   RELEASE_UNSIGNED,
-  releaseShape,
-  type Root,
   statementDigest,
 } from '../../manifests/index.ts'
 import { mapBounded } from '../map-bounded.ts'
 import type { Project } from '../open-project.ts'
 import type { PublishedFile } from '../publishers/publisher.ts'
+import { parseOnceReleased } from '../released.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 export type FoundRelease =
@@ -50,35 +44,11 @@ export async function readReleases(
     const bytes = await project.publisher.read(path, MANIFEST_MAX_BYTES)
     if (bytes === undefined) return { kind: 'unknown', version, reason: 'listed, and cannot be read' }
     try {
-      return { kind: 'known', version, ...parseKnown(bytes, version, project) }
+      const { document, release } = parseOnceReleased(bytes, version, project)
+      return { kind: 'known', version, release, digest: statementDigest(document, RELEASE_UNSIGNED) }
     } catch (error) {
       if (!isMoultError(error)) throw error
       return { kind: 'unknown', version, reason: error.message }
     }
   })
-}
-
-function parseKnown(
-  bytes: Uint8Array,
-  version: string,
-  { roots, name }: Pick<Project, 'roots' | 'name'>,
-): { readonly release: Release; readonly digest: string } {
-  const document = parseStrictJson(bytes) as JsonObject
-  const release = checkShape(releaseShape, document, '')
-  assertSignedOnce(document, roots)
-  if (release.name !== name || release.version !== version)
-    throw new MoultError('ERR_TRUST_TARGET', `for ${release.name} ${release.version}`)
-  return { release, digest: statementDigest(document, RELEASE_UNSIGNED) }
-}
-
-function assertSignedOnce(document: JsonObject, roots: readonly Root[]): void {
-  let failure: unknown
-  for (const { roles } of roots.toReversed()) {
-    try {
-      return assertSigned('release', document, RELEASE_UNSIGNED, roles.release)
-    } catch (error) {
-      failure ??= error
-    }
-  }
-  throw failure
 }

@@ -8,6 +8,7 @@ import {
   type JsonValue,
   type KeyId,
   RELEASE_UNSIGNED,
+  type Root,
   type SigningRole,
 } from '../../manifests/index.ts'
 
@@ -30,6 +31,15 @@ export function isGood(document: JsonObject, role: SigningRole): boolean {
     if (isMoultError(error)) return false
     throw error
   }
+}
+
+/**
+ * A release document never changes, so it may be signed by keys that a later root revoked. Any of the roots will do.
+ * @throws MoultError ERR_TRUST_*: what the newest root has against it
+ */
+export function assertSignedOnce(document: JsonObject, roots: readonly [Root, ...Root[]]): void {
+  if (roots.some(({ roles }) => isGood(document, roles.release))) return
+  assertSigned('release', document, RELEASE_UNSIGNED, (roots.at(-1) ?? roots[0]).roles.release)
 }
 
 export function signatureEntries(document: JsonObject): readonly JsonValue[] {
