@@ -2,19 +2,19 @@
 
 import { statSync } from 'node:fs'
 
-import { noteAvailable } from './available.ts'
-import { healthCheckOf } from './health.ts'
-import { runPostUpdate } from './hooks.ts'
-import { type Journal, withJournal } from './journal.ts'
-import { installedRecord, type LaunchRecord } from './launch-record.ts'
-import { withLock } from './lock.ts'
-import { restartProgram } from './restart-methods.ts'
-import { settle } from './settle.ts'
-import type { Settings } from './settings.ts'
-import { noteClocks, ranSince, readMonotonic } from './trial-clock.ts'
+import { noteAvailable } from './report/available.ts'
+import { healthCheckOf } from './trial/health.ts'
+import { runPostUpdate } from './stage/hooks.ts'
+import { type Journal, withJournal } from './report/journal.ts'
+import { installedRecord, type LaunchRecord } from './home/launch-record.ts'
+import { withLock } from './home/lock.ts'
+import { restartProgram } from './restart/restart-methods.ts'
+import { settle } from './trial/settle.ts'
+import type { Settings } from './settings/settings.ts'
+import { noteClocks, ranSince, readMonotonic } from './trial/trial-clock.ts'
 import { update, type UpdateDeps, type UpdateOptions, type UpdateResult } from './update.ts'
-import { updateRole } from './update-role.ts'
-import { confirmVersion, rollBackVersion } from './verdict.ts'
+import { updateRole } from './settings/update-role.ts'
+import { confirmVersion, rollBackVersion } from './trial/verdict.ts'
 
 /** `isRestarted`: present when another version has to run now; whether its start was seen to. */
 export type OnceResult = UpdateResult & { readonly isRestarted?: boolean }

@@ -5,7 +5,7 @@
 import { realpathSync } from 'node:fs'
 
 import { EXIT_UPDATED, MoultError } from '../manifests/index.ts'
-import type { AgentEvent } from './events.ts'
+import type { AgentEvent } from './events/events.ts'
 import { supervise, type SuperviseOptions } from './supervise.ts'
 import { Updater } from './updater.ts'
 

@@ -6,11 +6,11 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { EXIT_UPDATED } from '../manifests/index.ts'
-import type { AgentEvent } from './events.ts'
-import { type Launch, prepareLaunch } from './launch.ts'
-import { firstPollDelayMs } from './schedule.ts'
-import type { Settings } from './settings.ts'
-import type { SettingsFile } from './settings-file.ts'
+import type { AgentEvent } from './events/events.ts'
+import { type Launch, prepareLaunch } from './trial/launch.ts'
+import { firstPollDelayMs } from './poll/schedule.ts'
+import type { Settings } from './settings/settings.ts'
+import type { SettingsFile } from './settings/settings-file.ts'
 import { Updater } from './updater.ts'
 
 const RESTART_MIN_MS = 1000

@@ -26,20 +26,20 @@ import {
   type Verified,
   verifyManifest,
 } from '../manifests/index.ts'
-import { withAgentId } from './agent-id.ts'
-import { downloadArtifact, usableSources } from './download.ts'
-import { readIfPossible, replaceFile } from './durable-file.ts'
-import type { AgentEvent } from './events.ts'
-import { runHook } from './hooks.ts'
-import { type InstalledRollout, programOf } from './receipt.ts'
-import { installedRecord, type LaunchRecord, writeLaunchRecord } from './launch-record.ts'
+import { withAgentId } from './poll/agent-id.ts'
+import { downloadArtifact, usableSources } from './download/download.ts'
+import { readIfPossible, replaceFile } from './home/durable-file.ts'
+import type { AgentEvent } from './events/events.ts'
+import { runHook } from './stage/hooks.ts'
+import { type InstalledRollout, programOf } from './home/receipt.ts'
+import { installedRecord, type LaunchRecord, writeLaunchRecord } from './home/launch-record.ts'
 import { BUILT_AT_MS } from './moult-version.ts'
-import { pollManifest, type PolledManifest } from './poll.ts'
-import type { Settings } from './settings.ts'
-import { stageVersion } from './stage.ts'
-import { approvedHashes, loadState, quarantinedAt, saveState, type State, withQuarantined } from './state.ts'
-import type { Monotonic } from './trial-clock.ts'
-import { userAgentOf } from './user-agent.ts'
+import { pollManifest, type PolledManifest } from './poll/poll.ts'
+import type { Settings } from './settings/settings.ts'
+import { stageVersion } from './stage/stage.ts'
+import { approvedHashes, loadState, quarantinedAt, saveState, type State, withQuarantined } from './home/state.ts'
+import type { Monotonic } from './trial/trial-clock.ts'
+import { userAgentOf } from './poll/user-agent.ts'
 
 export interface UpdateDeps {
   /** Milliseconds since 1970. */

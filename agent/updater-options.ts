@@ -1,5 +1,5 @@
-import type { AgentEvent } from './events.ts'
-import type { SettingsFile } from './settings-file.ts'
+import type { AgentEvent } from './events/events.ts'
+import type { SettingsFile } from './settings/settings-file.ts'
 
 export interface UpdaterOptions {
   /** The version that runs, as it was built in. */

@@ -90,7 +90,7 @@ const FOLDER_CASES: readonly FolderCase[] = [
     ],
     clean: [`import '../manifests/neighbour.ts'`, `import 'node:fs/promises'`, `import 'tar'`],
   },
-  { file: 'agent/restart.ts', faults: [[`console.log('x')`, CONSOLE]], clean: [`process.exit(100)`] },
+  { file: 'agent/restart/restart.ts', faults: [[`console.log('x')`, CONSOLE]], clean: [`process.exit(100)`] },
   { file: 'fleet/case.ts', faults: [[`import '../agent/neighbour.ts'`, IMPORTS]], clean: [] },
   {
     file: 'local-server/case.ts',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 
-import { settingsJsonSchema } from '../agent/settings-schema.ts'
+import { settingsJsonSchema } from '../agent/settings/settings-schema.ts'
 import { configJsonSchema } from '../release/config-schema.ts'
 
 for (const [name, schema] of [

@@ -197,7 +197,7 @@ describe('the settings of SPEC.md', () => {
 
   test('have the names of the environment that the code reads', () => {
     const names = (text: string): string[] => [...new Set(text.match(/\bUPDATE_[A-Z_]*[A-Z]\b/g))].toSorted()
-    const code = readFileSync(new URL('../agent/settings-environment.ts', import.meta.url), 'utf8')
+    const code = readFileSync(new URL('../agent/settings/settings-environment.ts', import.meta.url), 'utf8')
     assert.deepEqual(names(section('6. Settings')), names(code))
   })
 

@@ -2,14 +2,14 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 
 import { isVersion, MoultError } from '../../manifests/index.ts'
-import { hashFile } from '../artifact-file.ts'
-import type { Disk } from '../disk.ts'
-import { discard, toFileError } from '../file-error.ts'
-import { appendHistory } from '../history.ts'
-import { type Home, prepareHome, versionDirectory } from '../home.ts'
-import { writeLaunchRecord } from '../launch-record.ts'
-import { programFile } from '../program-file.ts'
-import { writeReceipt } from '../sums.ts'
+import { hashFile } from '../home/artifact-file.ts'
+import type { Disk } from '../home/disk.ts'
+import { discard, toFileError } from '../home/file-error.ts'
+import { appendHistory } from '../report/history.ts'
+import { type Home, prepareHome, versionDirectory } from '../home/home.ts'
+import { writeLaunchRecord } from '../home/launch-record.ts'
+import { programFile } from '../home/program-file.ts'
+import { writeReceipt } from '../home/sums.ts'
 
 /**
  * Makes a program that is on this machine already the first version of a home. That it is the right one is the word of

@@ -5,8 +5,8 @@ import { chownSync, existsSync, realpathSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 import { MoultError } from '../../manifests/index.ts'
-import { toFileError } from '../file-error.ts'
-import type { Home } from '../home.ts'
+import { toFileError } from '../home/file-error.ts'
+import type { Home } from '../home/home.ts'
 
 const run = promisify(execFile)
 

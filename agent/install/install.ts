@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { MoultError, type Root } from '../../manifests/index.ts'
-import type { Disk } from '../disk.ts'
-import { readSmallFile, replaceFile } from '../durable-file.ts'
-import { type Home, homeAt, makeHome, prepareHome } from '../home.ts'
-import { withJournal } from '../journal.ts'
-import { repairRecord } from '../launch.ts'
-import { installedRecord } from '../launch-record.ts'
-import { withLock } from '../lock.ts'
+import type { Disk } from '../home/disk.ts'
+import { readSmallFile, replaceFile } from '../home/durable-file.ts'
+import { type Home, homeAt, makeHome, prepareHome } from '../home/home.ts'
+import { withJournal } from '../report/journal.ts'
+import { repairRecord } from '../trial/launch.ts'
+import { installedRecord } from '../home/launch-record.ts'
+import { withLock } from '../home/lock.ts'
 import {
   loadSettings,
   pinnedRootPath,
@@ -18,8 +18,8 @@ import {
   readPinnedRoot,
   readSettingsFields,
   resolveSettings,
-} from '../settings.ts'
-import { checkSettings, type SettingsFile } from '../settings-file.ts'
+} from '../settings/settings.ts'
+import { checkSettings, type SettingsFile } from '../settings/settings-file.ts'
 import { update, type UpdateDeps } from '../update.ts'
 import { adoptProgram } from './adopt.ts'
 import { type HomeOwner, withHomeOf } from './home-owner.ts'

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { type Home, type LaunchRecord, readLaunchRecord } from '../../agent/index.ts'
-import { programOf } from '../../agent/receipt.ts'
+import { programOf } from '../../agent/home/receipt.ts'
 import type { Offers } from './offers.ts'
 
 /** Versions and rests that may lie around at most: what is kept, what is tried, and what a kill left to the next start. */

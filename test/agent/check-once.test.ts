@@ -3,10 +3,10 @@ import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
 import { checkOnce } from '../../agent/check-once.ts'
-import { readLaunchRecord } from '../../agent/launch-record.ts'
-import { prepareLaunch } from '../../agent/launch.ts'
-import { withLock } from '../../agent/lock.ts'
-import type { SettingsFile } from '../../agent/settings-file.ts'
+import { readLaunchRecord } from '../../agent/home/launch-record.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
+import { withLock } from '../../agent/home/lock.ts'
+import type { SettingsFile } from '../../agent/settings/settings-file.ts'
 import { BOUNDED, failureOf, laterBy, makeMachine, manifestOf, NOW, publish, settingsAt, startHost } from './field.ts'
 
 describe('one check by a command', { ...BOUNDED, concurrency: true }, () => {

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
-import { agentStatus } from '../../agent/agent-status.ts'
-import { noteCheck } from '../../agent/last-check.ts'
+import { agentStatus } from '../../agent/report/agent-status.ts'
+import { noteCheck } from '../../agent/report/last-check.ts'
 import { BUILT_AT_MS } from '../../agent/moult-version.ts'
-import { loadState } from '../../agent/state.ts'
+import { loadState } from '../../agent/home/state.ts'
 import { formatDate } from '../../manifests/index.ts'
 import { makeRoot, makeRootChain } from '../fixtures/signed-manifest.ts'
 import {

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import { homeAt, prepareHome } from '../../agent/home.ts'
-import { settle } from '../../agent/settle.ts'
+import { homeAt, prepareHome } from '../../agent/home/home.ts'
+import { settle } from '../../agent/trial/settle.ts'
 import { noRoot } from './as-root.ts'
 import {
   assertTidy,

@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import { prepareLaunch } from '../../agent/launch.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
 import { isMoultError, sha256 } from '../../manifests/index.ts'
 import { artifactOf, makeDir, makeMachine, type Offer, program, publish, startHost, waitFor } from './field.ts'
 

@@ -1,6 +1,6 @@
 // A disk that does everything as the real one does, notes what was asked of it, and fails where a test says so.
 
-import { type Disk, disk, type DiskFile } from '../../agent/disk.ts'
+import { type Disk, disk, type DiskFile } from '../../agent/home/disk.ts'
 
 export interface Operation {
   readonly kind: keyof Disk | `file.${keyof DiskFile}`

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
-import { programOf } from '../../agent/receipt.ts'
-import { loadState } from '../../agent/state.ts'
+import { programOf } from '../../agent/home/receipt.ts'
+import { loadState } from '../../agent/home/state.ts'
 import { sha256 } from '../../manifests/index.ts'
 import {
   artifactOf,

@@ -7,9 +7,9 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { disk } from '../../agent/disk.ts'
-import { settle } from '../../agent/settle.ts'
-import { unpackTar } from '../../agent/unpack-tar.ts'
+import { disk } from '../../agent/home/disk.ts'
+import { settle } from '../../agent/trial/settle.ts'
+import { unpackTar } from '../../agent/stage/unpack-tar.ts'
 import { sha256 } from '../../manifests/index.ts'
 import {
   assertTidy,

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import { httpGet, readBody } from '../../agent/http.ts'
+import { httpGet, readBody } from '../../agent/poll/http.ts'
 import { BOUNDED, failureOf, makeDir, startHost } from './field.ts'
 
 const skip = spawnSync('openssl', ['version']).status === 0 ? false : 'no openssl here'

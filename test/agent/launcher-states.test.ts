@@ -7,8 +7,8 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { homeAt } from '../../agent/home.ts'
-import { prepareLaunch } from '../../agent/launch.ts'
+import { homeAt } from '../../agent/home/home.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
 import { isMoultError } from '../../manifests/index.ts'
 import { folderOf, inParallel, launch, newHome, recordText, sha256, SHELLS } from './shell-launcher.ts'
 

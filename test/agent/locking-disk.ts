@@ -7,7 +7,7 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
-import { disk, type Disk, type DiskFile } from '../../agent/disk.ts'
+import { disk, type Disk, type DiskFile } from '../../agent/home/disk.ts'
 
 export class LockingDisk implements Disk {
   /** Paths of executables that run. */

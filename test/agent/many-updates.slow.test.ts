@@ -3,9 +3,9 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { prepareLaunch } from '../../agent/launch.ts'
-import { settle } from '../../agent/settle.ts'
-import { confirmVersion, rollBackVersion } from '../../agent/verdict.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
+import { settle } from '../../agent/trial/settle.ts'
+import { confirmVersion, rollBackVersion } from '../../agent/trial/verdict.ts'
 import { assertTidy, makeMachine, program, publish, startHost, whatRuns } from './field.ts'
 
 const UPDATES = 100

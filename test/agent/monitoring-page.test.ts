@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
-import { AGENT_STATES } from '../../agent/agent-state.ts'
-import { agentStatus } from '../../agent/agent-status.ts'
-import { EVENT_KINDS, HISTORY_KINDS } from '../../agent/history.ts'
-import { homeAt } from '../../agent/home.ts'
-import { writeMetrics } from '../../agent/metrics.ts'
+import { AGENT_STATES } from '../../agent/report/agent-state.ts'
+import { agentStatus } from '../../agent/report/agent-status.ts'
+import { EVENT_KINDS, HISTORY_KINDS } from '../../agent/report/history.ts'
+import { homeAt } from '../../agent/home/home.ts'
+import { writeMetrics } from '../../agent/report/metrics.ts'
 import { layOutHome, makeDir, NOW, settingsAt } from './field.ts'
 
 const PAGE = fs.readFileSync(new URL('../../docs/monitoring.md', import.meta.url), 'utf8')

@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import { describe, test, type TestContext } from 'node:test'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 
-import { nextPollDelayMs } from '../../agent/schedule.ts'
+import { nextPollDelayMs } from '../../agent/poll/schedule.ts'
 import { Updater } from '../../agent/updater.ts'
 import {
   type Answer,

@@ -27,9 +27,9 @@ export function startPoll(t: TestContext, options: PollOptions): PollProcess {
   const { home, server, env = {}, before = '', uid, inside = '' } = options
   const at = (path: string): string => JSON.stringify(import.meta.resolve(path))
   const script = `
-    import { loadSettings } from ${at('../../agent/settings.ts')}
+    import { loadSettings } from ${at('../../agent/settings/settings.ts')}
     import { update } from ${at('../../agent/update.ts')}
-    import { withLock } from ${at('../../agent/lock.ts')}
+    import { withLock } from ${at('../../agent/home/lock.ts')}
     const settings = loadSettings(${JSON.stringify(home)}, {}, { server: ${JSON.stringify(server)}, retries: 0 })
     const deps = { clock: () => ${NOW}, emit: () => undefined }
     ${inside}
@@ -51,8 +51,8 @@ export function startPoll(t: TestContext, options: PollOptions): PollProcess {
 /** For `inside`: the poll goes no further than the making of a file whose path ends like this. */
 export function stuckAt(ending: string): string {
   return `
-    const { disk } = await import(${JSON.stringify(import.meta.resolve('../../agent/disk.ts'))})
-    const { homeAt } = await import(${JSON.stringify(import.meta.resolve('../../agent/home.ts'))})
+    const { disk } = await import(${JSON.stringify(import.meta.resolve('../../agent/home/disk.ts'))})
+    const { homeAt } = await import(${JSON.stringify(import.meta.resolve('../../agent/home/home.ts'))})
     const create = async (path, mode) => {
       if (path.endsWith(${JSON.stringify(ending)})) await new Promise(() => setInterval(() => undefined, 60_000))
       return disk.create(path, mode)

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 
-import { readLaunchRecord } from '../../agent/launch-record.ts'
+import { readLaunchRecord } from '../../agent/home/launch-record.ts'
 import { fetchNodeRuntime } from '../../release/build/node-runtime.ts'
 import { startAgentProcess } from './agent-process.ts'
 import { makeMachine, PLATFORM, program, publish, startHost } from './field.ts'

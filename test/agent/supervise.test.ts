@@ -3,9 +3,9 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import type { AgentEvent } from '../../agent/events.ts'
-import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
-import type { SettingsFile } from '../../agent/settings-file.ts'
+import type { AgentEvent } from '../../agent/events/events.ts'
+import { readLaunchRecord, writeLaunchRecord } from '../../agent/home/launch-record.ts'
+import type { SettingsFile } from '../../agent/settings/settings-file.ts'
 import { supervise } from '../../agent/supervise.ts'
 import {
   adopt,

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 
-import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
-import { withLock } from '../../agent/lock.ts'
+import { readLaunchRecord, writeLaunchRecord } from '../../agent/home/launch-record.ts'
+import { withLock } from '../../agent/home/lock.ts'
 import { isLaunched, updateRunning } from '../../agent/update-running.ts'
-import { rollBackVersion } from '../../agent/verdict.ts'
+import { rollBackVersion } from '../../agent/trial/verdict.ts'
 import { adopt, BOUNDED, makeMachine, type Machine, publish, startHost } from './field.ts'
 
 const poll = (machine: Machine, version: string, isLaunched = true, isOnTrial = false) =>

@@ -5,9 +5,9 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
-import { readLaunchRecord, writeLaunchRecord } from '../../agent/launch-record.ts'
-import { prepareLaunch } from '../../agent/launch.ts'
-import { loadState } from '../../agent/state.ts'
+import { readLaunchRecord, writeLaunchRecord } from '../../agent/home/launch-record.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
+import { loadState } from '../../agent/home/state.ts'
 import { Updater } from '../../agent/updater.ts'
 import { adopt, BOUNDED, makeMachine, type Machine, mountTmpfs, NOW, publish, startHost, waitFor } from './field.ts'
 

@@ -12,7 +12,7 @@ import { randomInt } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import test from 'node:test'
 
-import { readIfPossible } from '../../agent/durable-file.ts'
+import { readIfPossible } from '../../agent/home/durable-file.ts'
 import { type Host, randomFrom, startHost } from '../agent/field.ts'
 import { type CrashState, enumerateCrashStates } from './crash-states.ts'
 import { ACCEPTED } from './offered.ts'

@@ -4,11 +4,11 @@
 //
 // Prints how it ended: the kind of the result, or the code of the error with exit status 1.
 
-import { loadSettings } from '../../agent/settings.ts'
-import { withLock } from '../../agent/lock.ts'
-import { settle } from '../../agent/settle.ts'
+import { loadSettings } from '../../agent/settings/settings.ts'
+import { withLock } from '../../agent/home/lock.ts'
+import { settle } from '../../agent/trial/settle.ts'
 import { update, type UpdateDeps } from '../../agent/update.ts'
-import { confirmVersion, rollBackVersion } from '../../agent/verdict.ts'
+import { confirmVersion, rollBackVersion } from '../../agent/trial/verdict.ts'
 import { toMoultError } from '../../manifests/index.ts'
 
 const [, , step, path = '', server = '', now = ''] = process.argv

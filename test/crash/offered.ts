@@ -4,8 +4,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { writeLaunchRecord } from '../../agent/launch-record.ts'
-import { withLock } from '../../agent/lock.ts'
+import { writeLaunchRecord } from '../../agent/home/launch-record.ts'
+import { withLock } from '../../agent/home/lock.ts'
 import { update } from '../../agent/update.ts'
 import { sha256 } from '../../manifests/index.ts'
 import { adopt, type Host, layOutHome, NAME, type Offer, program, publish } from '../agent/field.ts'

@@ -4,7 +4,7 @@
 import { lstatSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
-import { type Disk, disk as realDisk, type DiskFile } from '../../agent/disk.ts'
+import { type Disk, disk as realDisk, type DiskFile } from '../../agent/home/disk.ts'
 import type { Operation } from './operations.ts'
 
 export class RecordingDisk implements Disk {

@@ -1,9 +1,9 @@
 // A way of a home from one state to the next, and what may run after a crash in the midst of it.
 
-import type { Disk } from '../../agent/disk.ts'
-import type { Home } from '../../agent/home.ts'
-import { withLock } from '../../agent/lock.ts'
-import type { Settings } from '../../agent/settings.ts'
+import type { Disk } from '../../agent/home/disk.ts'
+import type { Home } from '../../agent/home/home.ts'
+import { withLock } from '../../agent/home/lock.ts'
+import type { Settings } from '../../agent/settings/settings.ts'
 import { update } from '../../agent/update.ts'
 import type { Host } from '../agent/field.ts'
 import { NEW_FLOOR, OLD_FLOOR, V1, V2 } from './offered.ts'

@@ -2,11 +2,11 @@
 
 import { truncateSync } from 'node:fs'
 
-import { prepareLaunch } from '../../agent/launch.ts'
-import { writeLaunchRecord } from '../../agent/launch-record.ts'
-import { settle } from '../../agent/settle.ts'
+import { prepareLaunch } from '../../agent/trial/launch.ts'
+import { writeLaunchRecord } from '../../agent/home/launch-record.ts'
+import { settle } from '../../agent/trial/settle.ts'
 import { update } from '../../agent/update.ts'
-import { confirmVersion, rollBackVersion } from '../../agent/verdict.ts'
+import { confirmVersion, rollBackVersion } from '../../agent/trial/verdict.ts'
 import { isMoultError } from '../../manifests/index.ts'
 import { publish } from '../agent/field.ts'
 import { makeKey, makeRootChain } from '../fixtures/signed-manifest.ts'

@@ -44,7 +44,7 @@ const SDKS: readonly (readonly [sdk: RegExp, place: string])[] = [
 const BUILD_TOOL = /^(?:esbuild|execa)$/
 const BUILD_TOOL_FOLDERS = new Set(['release', 'cli', 'scripts', 'bench', 'test'])
 /** The agent changes the file system by its port alone, so that tests can record and break whatever it does. */
-const DISK_PORTS = new Set(['agent/disk.ts', 'agent/install/home-owner.ts', 'agent/sums.ts'])
+const DISK_PORTS = new Set(['agent/home/disk.ts', 'agent/install/home-owner.ts', 'agent/home/sums.ts'])
 const READS_FILES =
   /^(?:constants|createReadStream|existsSync|(?:access|l?stat|statfs|readFile|readdir|readlink|realpath)(?:Sync)?)$/
 const FORBIDDEN_NAME = /^(?:utils?|helpers?|common|manager)(?:\.|$)|[-.](?:utils?|helpers?|common|manager)\./
@@ -97,7 +97,7 @@ function importViolations(path: string, { specifier, kind, names }: ModuleImport
   if (ALLOWED_PACKAGES[folder]?.test(specifier) === false) violations.push(`${folder} may not import ${specifier}`)
   if (folder === 'agent' && /^node:fs(?:\/promises)?$/.test(specifier) && !DISK_PORTS.has(path)) {
     const changing = names.filter((name) => !READS_FILES.test(name))
-    violations.push(...changing.map((name) => `changes files beside agent/disk.ts: ${name}`))
+    violations.push(...changing.map((name) => `changes files beside agent/home/disk.ts: ${name}`))
   }
   // Tests and benchmarks look at a service with a client of their own.
   const place = SDKS.find(([sdk]) => sdk.test(specifier))?.[1]

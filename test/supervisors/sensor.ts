@@ -5,9 +5,9 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { homeAt } from '../../agent/home.ts'
+import { homeAt } from '../../agent/home/home.ts'
 import type { ServiceKind } from '../../agent/install/service-files.ts'
-import { readLaunchRecord } from '../../agent/launch-record.ts'
+import { readLaunchRecord } from '../../agent/home/launch-record.ts'
 import { platformOf } from '../../manifests/platform.ts'
 import { type AgentStatus, processesWith, readJson, REPOSITORY, type Scene, until } from '../helpers/moult.ts'
 

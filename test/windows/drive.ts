@@ -4,11 +4,11 @@
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { eventJson } from '../../agent/event-lines.ts'
-import { homeAt } from '../../agent/home.ts'
+import { eventJson } from '../../agent/events/event-lines.ts'
+import { homeAt } from '../../agent/home/home.ts'
 import { adoptProgram } from '../../agent/install/adopt.ts'
-import { withLock } from '../../agent/lock.ts'
-import { loadSettings } from '../../agent/settings.ts'
+import { withLock } from '../../agent/home/lock.ts'
+import { loadSettings } from '../../agent/settings/settings.ts'
 import { supervise } from '../../agent/supervise.ts'
 
 const [stage = '', url = '', root = ''] = process.argv.slice(2)

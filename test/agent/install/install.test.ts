@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
 import { installAgent, type InstallOptions, type InstallResult } from '../../../agent/install/install.ts'
-import { homeAt } from '../../../agent/home.ts'
-import { readLaunchRecord } from '../../../agent/launch-record.ts'
+import { homeAt } from '../../../agent/home/home.ts'
+import { readLaunchRecord } from '../../../agent/home/launch-record.ts'
 import { makeKey, makeRoot } from '../../fixtures/signed-manifest.ts'
 import { assertTidy, BOUNDED, failureOf, type Host, makeDir, NAME, NOW, program, publish, startHost } from '../field.ts'
 

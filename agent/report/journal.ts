@@ -1,0 +1,88 @@
+// Where events and checks are written down: the one way into the history and the metrics. All of it is told, nothing is
+// acted on, and none of it can fail an update.
+
+import { performance } from 'node:perf_hooks'
+
+import type { AgentEvent } from '../events/events.ts'
+import { appendHistory, errorFields, historyFields } from './history.ts'
+import { type CheckNote, type CheckResult, noteCheck } from './last-check.ts'
+import { type Counts, writeMetrics } from './metrics.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { UpdateDeps } from '../update.ts'
+
+type JournalDeps = Pick<UpdateDeps, 'clock' | 'emit'>
+
+export class Journal {
+  readonly #settings: Settings
+  readonly #deps: JournalDeps
+  #found: { readonly atMs: number; readonly bytes: number } | undefined
+  #saysNoMetrics = false
+
+  /** @param deps `emit` takes the warnings that come of checks */
+  constructor(settings: Settings, deps: JournalDeps) {
+    this.#settings = settings
+    this.#deps = deps
+  }
+
+  readonly note = (event: AgentEvent): void => {
+    if (event.kind === 'update-found') this.#found = { atMs: performance.now(), bytes: event.bytes }
+    const fields = historyFields(event)
+    if (fields === undefined) return
+    const { home } = this.#settings
+    const isUpdate = event.kind === 'swapped'
+    appendHistory(home, isUpdate ? { ...fields, ...this.#effort() } : fields, this.#deps.clock())
+    if (isUpdate) this.#count({ updates: 1 })
+    else if (event.kind === 'rolled-back') this.#count({ rollbacks: 1 })
+    else if (event.kind === 'confirmed' || event.kind === 'trial') this.#count({})
+  }
+
+  /** Takes down how a check ended; one that never began or was stopped is none. */
+  check(result: CheckResult): void {
+    const now = this.#deps.clock()
+    const note = noteCheck(this.#settings.home, result, now)
+    if (note === undefined) return
+    const { outcome, version, reason } = note.check
+    if (result.kind === 'failed') {
+      if (note.isNews) appendHistory(this.#settings.home, { kind: 'check-failed', ...errorFields(result.error) }, now)
+    } else if (result.kind === 'checked' && note.isNews) {
+      appendHistory(this.#settings.home, { kind: outcome, version, reason }, now)
+    }
+    this.#warnOfExpiry(note)
+    this.#count({ checks: 1, checkFailures: result.kind === 'failed' ? 1 : 0 })
+  }
+
+  /** Once for each manifest: whoever reads logs needs to hear it once. */
+  #warnOfExpiry({ before, check: { isExpiring, expires, outcome } }: CheckNote): void {
+    if (isExpiring !== true || outcome === 'failed') return
+    if (before?.isExpiring === true && before.expires === expires) return
+    const message = `the manifest expires at ${expires} and was not renewed yet: nothing is installed after that`
+    this.#deps.emit({ kind: 'warning', message })
+  }
+
+  #count(counts: Counts): void {
+    const error = writeMetrics(this.#settings, counts, this.#deps.clock())
+    if (error === undefined || this.#saysNoMetrics || this.#settings.metricsFile === undefined) return
+    this.#saysNoMetrics = true
+    this.#deps.emit({ kind: 'warning', message: `metrics cannot be written: ${error.message}` })
+  }
+
+  #effort(): { duration_ms?: number; bytes?: number } {
+    if (this.#found === undefined) return {}
+    const { atMs, bytes } = this.#found
+    this.#found = undefined
+    return { duration_ms: Math.round(performance.now() - atMs), bytes }
+  }
+}
+
+/** Has what is emitted written down before the listener hears it, as that may end the process. */
+export function withJournal<Deps extends JournalDeps>(
+  settings: Settings,
+  deps: Deps,
+): { readonly journal: Journal; readonly deps: Deps } {
+  const emit = (event: AgentEvent): void => {
+    journal.note(event)
+    deps.emit(event)
+  }
+  const journal = new Journal(settings, { clock: deps.clock, emit })
+  return { journal, deps: { ...deps, emit } }
+}
