@@ -63,7 +63,7 @@ describe('a durable file', () => {
     const dir = makeDir(t)
     const trace = join(dir, 'trace')
     const [own, port] = ['durable-file.ts', 'disk.ts'].map((name) =>
-      JSON.stringify(import.meta.resolve(`../../agent/${name}`)),
+      JSON.stringify(import.meta.resolve(`../../../agent/home/${name}`)),
     )
     const script = `Promise.all([import(${own}), import(${port})]).then(([own, port]) => own.replaceFile(port.disk, ${JSON.stringify(join(dir, 'file'))}, 'x'))`
     const strace = [

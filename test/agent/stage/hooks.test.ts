@@ -177,7 +177,9 @@ describe('the pre_update hook', { ...BOUNDED, concurrency: true }, () => {
 
   test('that cannot be started for want of descriptors is a failure, and the agent works on', (t) => {
     const directory = makeDir(t)
-    const [hooks, home] = ['hooks.ts', 'home.ts'].map((name) => import.meta.resolve(`../../agent/${name}`))
+    const [hooks, home] = ['stage/hooks.ts', 'home/home.ts'].map((path) =>
+      import.meta.resolve(`../../../agent/${path}`),
+    )
     const script = `
       import { openSync } from 'node:fs'
       import { runHook } from ${JSON.stringify(hooks)}
