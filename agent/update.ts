@@ -20,8 +20,11 @@ import {
   MoultError,
   NO_FLOOR,
   parseDate,
+  type OtherReleases,
   type Platform,
   platformOf,
+  type Release,
+  type ReleaseRef,
   sha256,
   type Verified,
   verifyManifest,
@@ -34,6 +37,7 @@ import { runHook } from './stage/hooks.ts'
 import { type InstalledRollout, programOf } from './home/receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './home/launch-record.ts'
 import { BUILT_AT_MS } from './moult-version.ts'
+import { otherRelease } from './poll/other-release.ts'
 import { pollManifest, type PolledManifest } from './poll/poll.ts'
 import type { Settings } from './settings/settings.ts'
 import { stageVersion } from './stage/stage.ts'
@@ -60,7 +64,16 @@ export interface UpdateOptions {
 }
 
 export type UpdateResult =
-  | { readonly kind: 'checked'; readonly decision: Decision; readonly manifest: Verified<Manifest> }
+  | {
+      readonly kind: 'checked'
+      readonly decision: Decision
+      readonly manifest: Verified<Manifest>
+      /** What was decided on, so that what follows from it can be told. */
+      readonly facts: AgentFacts
+      readonly others: OtherReleases
+      /** Milliseconds since 1970. */
+      readonly now: number
+    }
   | { readonly kind: 'swapped'; readonly version: string; readonly previous?: string }
 
 /**
@@ -77,25 +90,29 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   const running = options.running ?? record?.version
   const userAgent = userAgentOf(settings.root.name, running, settings.channel)
 
-  const polled = await pollManifest(home, state, {
-    url: settings.url,
-    userAgent,
-    secretHeaders: settings.headers,
-    stallMs: settings.stallMs,
-    signal: deps.signal,
-  })
+  const request = { userAgent, secretHeaders: settings.headers, stallMs: settings.stallMs, signal: deps.signal }
+  const polled = await pollManifest(home, state, { url: settings.url, ...request })
   const manifest = acceptManifest(settings, state, polled, deps)
+  const base = new URL(manifest.rollout.base ?? '', settings.url)
   const now = timeOf(state, deps)
   const platform = options.platform ?? platformOf(process.platform, process.arch)
-  const decision = decide(manifest, factsOf(settings, state, { id: settings.id ?? id, running, platform }, now), now)
+  const facts = factsOf(settings, state, { id: settings.id ?? id, running, platform }, now)
+  const others = new Map<string, Verified<Release> | undefined>()
+  let decision = decide(manifest, facts, now, others)
+  while (decision.kind === 'release-needed') {
+    const { ref } = decision
+    others.set(ref.release, await releaseFor(ref, manifest))
+    decision = decide(manifest, facts, now, others)
+  }
   deps.emit({ kind: 'checked', decision, sequence: manifest.rollout.sequence })
-  if (decision.kind !== 'install' || !options.apply) return { kind: 'checked', decision, manifest }
+  const checked = { kind: 'checked', decision, manifest, facts, others, now } as const
+  if (decision.kind !== 'install' || !options.apply) return checked
 
-  const { version, binary } = decision
+  const { version, binary, release } = decision
   const bytes = usableSources(binary)[0]?.size ?? binary.size
   deps.emit({ kind: 'update-found', version, running: running ?? 'nothing', reason: decision.reason, bytes })
   const artifact = await downloadArtifact(home, binary, {
-    base: settings.url,
+    base,
     userAgent,
     secretHeaders: settings.headers,
     timeoutMs: settings.downloadTimeoutMs,
@@ -108,7 +125,7 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   })
   const late = AbortSignal.timeout(settings.installTimeoutMs)
   try {
-    await stageVersion(home, manifest.release, binary, artifact, {
+    await stageVersion(home, release, binary, artifact, {
       preflight: settings.preflight,
       running: record?.version,
       rollout: installedBy(settings, manifest),
@@ -122,6 +139,18 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   }
   deps.emit({ kind: 'staged', version })
   return swap(settings, version, record, deps)
+
+  /** The one before is there for want of a better one: that it cannot be had is no failure of the poll. */
+  async function releaseFor(ref: ReleaseRef, { rollout }: Manifest): Promise<Verified<Release> | undefined> {
+    const { root } = loadState(home, settings.root, () => undefined)
+    try {
+      return await otherRelease(home, ref, root, base, request)
+    } catch (error) {
+      if (ref.release !== rollout.fallback?.release || !isMoultError(error)) throw error
+      deps.emit({ kind: 'warning', message: `release ${ref.version} cannot be had: ${error.message}` })
+      return undefined
+    }
+  }
 }
 
 /**
@@ -211,17 +240,19 @@ function timeOf(state: State, deps: UpdateDeps): number {
 }
 
 function factsOf(
-  { policy }: Settings,
+  { policy, labels, timezone }: Settings,
   state: State,
   who: Pick<AgentFacts, 'id' | 'running' | 'platform'>,
   now: number,
 ): AgentFacts {
-  const { needsApproval, windows, percentCap } = policy
+  const { needsApproval, windows, percentCap, pin } = policy
   return {
     ...who,
+    labels,
+    timezone,
     quarantine: quarantinedAt(state, now),
     rollbackFloor: state.rollbackFloor,
-    policy: { percentCap, windows, ...(needsApproval ? { approved: approvedHashes(state) } : {}) },
+    policy: { percentCap, windows, pin, ...(needsApproval ? { approved: approvedHashes(state) } : {}) },
   }
 }
 

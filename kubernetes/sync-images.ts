@@ -15,6 +15,7 @@ import {
   parseContainerImage,
   type Platform,
   platformOf,
+  type Release,
 } from '../manifests/index.ts'
 import type { Cluster } from './cluster.ts'
 import { raiseFloor } from './raise-floor.ts'
@@ -81,7 +82,8 @@ export async function syncImages(options: SyncOptions, cluster: Cluster, deps: U
       for (const target of targets) {
         const found = await update(settings, { apply: false, running: target.running, platform }, deps)
         if (found.kind !== 'checked') throw new MoultError('ERR_BUG', 'installed what was only to be looked at')
-        if (found.decision.kind === 'up-to-date' && target.workload.isRolledOut) raiseFloor(settings, found.manifest)
+        if (found.decision.kind === 'up-to-date' && target.workload.isRolledOut)
+          raiseFloor(settings, target.running, found.manifest)
         checks.push({ target, found })
       }
       // What was learned is durable before anything is changed.
@@ -117,11 +119,11 @@ async function bring(
     running,
     image: container.image,
   }
-  const { decision, manifest } = found
+  const { decision } = found
   if (decision.kind === 'up-to-date') return { ...facts, action: 'keep' }
   if (decision.kind !== 'install') return { ...facts, action: decision.kind, ...reasonOf(decision) }
-  const { version } = manifest.release
-  const image = imageOf(found)
+  const { version } = decision
+  const image = imageOf(decision.release)
   if (isSameImage(container.image, image)) return { ...facts, action: 'keep' }
   if (!isPlan) await cluster.setImage(workload, { container: container.name, image, version })
   return { ...facts, image, action: 'set', reason: decision.reason }
@@ -133,8 +135,7 @@ function reasonOf(decision: Exclude<Decision, { kind: 'up-to-date' | 'install' }
 }
 
 /** @throws MoultError ERR_POLICY_REFUSED for a release whose image a tag alone decides: whoever moves it changes the cluster */
-function imageOf({ manifest: { release } }: Checked): string {
-  const { container_image: image, version } = release
+function imageOf({ container_image: image, version }: Release): string {
   if (image !== undefined && parseContainerImage(image) !== undefined) return image
   const reason = image === undefined ? 'names no container image' : 'names an image without a digest'
   throw new MoultError('ERR_POLICY_REFUSED', `${reason}: ${version}`, {

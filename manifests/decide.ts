@@ -1,13 +1,14 @@
 // Whether an agent installs what a verified manifest offers: a pure function, so that the agent, `explain` and
 // `preview` cannot disagree.
 
-import { isInRollout, rolloutBucket } from './bucket.ts'
-import { parseDate } from './dates.ts'
-import type { Binary, Manifest, Rollout } from './manifest.ts'
+import type { Binary, Manifest, Release } from './manifest.ts'
 import type { Platform } from './platform.ts'
+import { type Course, courseOf } from './rollout-course.ts'
+import type { Labels, ReleaseRef } from './rule.ts'
 import type { Verified } from './verify-manifest.ts'
 import { compareVersions } from './versions.ts'
-import { isWindowOpen, type MaintenanceWindow, nextOpening } from './window.ts'
+import { isInRange } from './version-range.ts'
+import { type MaintenanceWindow, nextMeeting, type WindowLists } from './window.ts'
 
 /** What the decision depends on besides the manifest and the time. */
 export interface AgentFacts {
@@ -16,6 +17,10 @@ export interface AgentFacts {
   readonly platform: Platform
   /** The version that runs; undefined when nothing is installed yet. */
   readonly running?: string | undefined
+  /** What the owner of the machine calls it, for the rules of a rollout. */
+  readonly labels?: Labels | undefined
+  /** Zone of windows that name none; UTC when absent. */
+  readonly timezone?: string | undefined
   /** SHA-256 of artifacts that failed on this machine. */
   readonly quarantine: ReadonlySet<string>
   /** The highest `rollback_floor` of a release that has run here. */
@@ -31,13 +36,15 @@ export interface HostPolicy {
   readonly windows?: readonly MaintenanceWindow[] | undefined
   /** SHA-256 of the artifacts that a person has approved; absent where nobody has to. */
   readonly approved?: ReadonlySet<string> | undefined
+  /** The versions that may run here, such as `1.4.2` or `<2.0.0`. */
+  readonly pin?: string | undefined
 }
 
 /** Where the agent stands in the rollout; percent and bucket explain a wait. */
 export interface RolloutPosition {
   /** 0 to 9999, in hundredths of a percent. */
   readonly bucket: number
-  /** Percent of the fleet that may update now, and not more than this host's cap. */
+  /** Percent of the fleet, or of the agents of its rule, that may update now, and not more than this host's cap. */
   readonly percent: number
 }
 
@@ -46,103 +53,144 @@ export type Decision = RolloutPosition &
     | { readonly kind: 'up-to-date' }
     | {
         readonly kind: 'install'
-        readonly reason: 'first' | 'newer' | 'forced' | 'rollback'
+        readonly reason: 'first' | 'newer' | 'forced' | 'rollback' | 'pinned' | 'held-back'
         readonly version: string
         readonly binary: Binary
+        /** Of the manifest, or the other one that is meant for this agent. */
+        readonly release: Release
       }
     | {
         readonly kind: 'wait'
-        readonly reason: 'paused' | 'stage' | 'approval' | 'window'
+        readonly reason: 'paused' | 'stage' | 'hold' | 'approval' | 'window'
         readonly version: string
         readonly untilMs?: number
+        /** What a person would approve: there when nothing else but the host holds it back. */
+        readonly binary?: Binary
       }
     | {
         readonly kind: 'refuse'
-        readonly reason: 'downgrade' | 'below-floor' | 'quarantined' | 'no-platform'
+        readonly reason: 'downgrade' | 'below-floor' | 'quarantined' | 'no-platform' | 'host-pin'
         readonly version: string
       }
   )
 
+/** The decision depends on a release that is not in the manifest: fetch it, verify it, and ask again. */
+export interface ReleaseNeeded {
+  readonly kind: 'release-needed'
+  readonly ref: ReleaseRef
+}
+
+/** Releases besides that of the manifest, by digest; undefined is one that cannot be had now. */
+export type OtherReleases = ReadonlyMap<string, Verified<Release> | undefined>
+
+type Reasons = {
+  readonly [K in 'wait' | 'refuse']: Extract<Decision, { kind: K }>['reason']
+}
+
 /**
- * The first row that applies decides. Of what an update may have to wait for, that comes first which keeps it longest and
- * on which nobody at this machine has a say: the publisher's stage; then the approval, so that a person is asked at any
- * hour of the day, and only for what has come to this machine; the window comes last, as it opens by itself.
+ * The course that the publisher has laid down decides first; then what this machine can run at all; then what its owner
+ * wants. Of what an update may have to wait for, that comes first which keeps it longest and on which nobody at this
+ * machine has a say: the publisher's stage; then the approval, so that a person is asked at any hour of the day, and only
+ * for what has come to this machine; the windows come last, as they open by themselves.
  *
  * @param now milliseconds since 1970, raised to the agent's time floor
+ * @param others what was fetched for a `release-needed` before
  */
-export function decide(manifest: Verified<Manifest>, facts: AgentFacts, now: number): Decision {
-  const { release, rollout } = manifest
-  const { version } = release
-  const { percentCap, windows = [], approved } = facts.policy ?? {}
-  const position = rolloutPosition(manifest, facts.id, now, percentCap)
-  const refuse = (reason: (Decision & { kind: 'refuse' })['reason']): Decision => ({
+export function decide(
+  manifest: Verified<Manifest>,
+  facts: AgentFacts,
+  now: number,
+  others: OtherReleases = new Map(),
+): Decision | ReleaseNeeded {
+  const course = courseOf(manifest, facts, now)
+  const { bucket, percent } = course
+  const { version } = manifest.release
+  const position = { bucket, percent }
+  const refuse = (of: string, reason: Reasons['refuse']): Decision => ({
     ...position,
     kind: 'refuse',
     reason,
-    version,
+    version: of,
   })
-
-  const direction = facts.running === undefined ? 1 : compareVersions(version, facts.running)
-  if (direction === 0) return { ...position, kind: 'up-to-date' }
-  const goesBack = direction < 0
-  if (goesBack && !(rollout.rollback ?? []).includes(facts.running ?? '')) return refuse('downgrade')
-  if (facts.rollbackFloor !== undefined && compareVersions(version, facts.rollbackFloor) < 0)
-    return refuse('below-floor')
-
-  const binary = Object.hasOwn(release.binaries, facts.platform) ? release.binaries[facts.platform] : undefined
-  if (binary === undefined) return refuse('no-platform')
-  if (facts.quarantine.has(binary.sha256)) return refuse('quarantined')
-
-  const wait = (reason: (Decision & { kind: 'wait' })['reason'], untilMs?: number): Decision => ({
+  const wait = (of: string, reason: Reasons['wait'], untilMs?: number, binary?: Binary): Decision => ({
     ...position,
     kind: 'wait',
     reason,
-    version,
+    version: of,
     ...(untilMs === undefined ? {} : { untilMs }),
+    ...(binary === undefined ? {} : { binary }),
   })
-  const install = (reason: (Decision & { kind: 'install' })['reason']): Decision => ({
-    ...position,
-    kind: 'install',
-    reason,
-    version,
-    binary,
-  })
-  if (rollout.paused === true) return wait('paused')
-  // Nothing runs that an update could disturb; or what runs is known to be bad. Neither waits for anything.
-  if (facts.running === undefined) return install('first')
-  if (goesBack) return install('rollback')
-  if (isForced(release.min_version, facts.running, version)) return install('forced')
-  if (!isInRollout(position.bucket, position.percent))
-    return wait('stage', nextStageFor(rollout, position.bucket, now, percentCap))
-  if (approved?.has(binary.sha256) === false) return wait('approval')
-  if (windows.length > 0 && !isWindowOpen(windows, now)) return wait('window', nextOpening(windows, now))
-  return install('newer')
+  switch (course.kind) {
+    case 'stay':
+      return { ...position, kind: 'up-to-date' }
+    case 'downgrade':
+      return refuse(version, 'downgrade')
+    case 'held': {
+      const fallback = fallbackFor(manifest, course, facts, others)
+      if (fallback !== undefined) {
+        const decision = install(fallback, 'held-back')
+        if (decision.kind !== 'refuse') return decision
+      }
+      const blocked = blockedBy(manifest.release, facts)
+      if (blocked !== undefined) return refuse(version, blocked)
+      return course.reason === 'host-pin' ? refuse(version, 'host-pin') : wait(version, course.reason, course.untilMs)
+    }
+    case 'go':
+      return install(course.ref ?? manifest.release, course.reason)
+  }
+
+  function install(
+    target: Release | ReleaseRef,
+    reason: Extract<Decision, { kind: 'install' }>['reason'],
+  ): Decision | ReleaseNeeded {
+    const release = 'binaries' in target ? target : others.get(target.release)
+    if (release === undefined) return { kind: 'release-needed', ref: target as ReleaseRef }
+    const blocked = blockedBy(release, facts)
+    if (blocked !== undefined) return refuse(release.version, blocked)
+    const binary = release.binaries[facts.platform] as Binary
+    if (!isUrgent(reason) && facts.running !== undefined) {
+      if (facts.policy?.approved?.has(binary.sha256) === false)
+        return wait(release.version, 'approval', undefined, binary)
+      const meetsMs = nextMeeting(windowsFor(course, facts), now)
+      if (meetsMs !== now) return wait(release.version, 'window', meetsMs, binary)
+    }
+    return { ...position, kind: 'install', reason, version: release.version, binary, release }
+  }
 }
 
-export function rolloutPosition(
-  { rollout, releaseDigest }: Manifest,
-  agentId: string,
-  now: number,
-  percentCap = 100,
-): RolloutPosition {
-  const bucket = rolloutBucket(rollout.salt ?? releaseDigest, agentId)
-  let percent = 0
-  for (const stage of stagesInOrder(rollout)) if (stage.atMs <= now) percent = stage.percent
-  return { bucket, percent: Math.min(percent, percentCap) }
+/** What no wait may hold up: the way back from what is known to be bad, and what the publisher forces. */
+function isUrgent(reason: Extract<Decision, { kind: 'install' }>['reason']): boolean {
+  return reason === 'rollback' || reason === 'forced'
 }
 
-/** A minimum above the offered version could never be met, so it forces nothing. */
-function isForced(minimum: string | undefined, running: string, offered: string): boolean {
-  return minimum !== undefined && compareVersions(minimum, offered) <= 0 && compareVersions(running, minimum) < 0
+/** The release before, for those that the present one is held back from: never older than what runs. */
+function fallbackFor(
+  { rollout }: Manifest,
+  course: Extract<Course, { kind: 'held' }>,
+  { running, policy }: AgentFacts,
+  others: OtherReleases,
+): ReleaseRef | undefined {
+  const { fallback } = rollout
+  // A rule holds them where they are, or the host does not take part.
+  if (fallback === undefined || course.reason === 'hold' || course.isByHost === true) return undefined
+  if (others.has(fallback.release) && others.get(fallback.release) === undefined) return undefined
+  if (running !== undefined && compareVersions(fallback.version, running) <= 0) return undefined
+  return policy?.pin === undefined || isInRange(fallback.version, policy.pin) ? fallback : undefined
 }
 
-function nextStageFor(rollout: Rollout, bucket: number, now: number, percentCap = 100): number | undefined {
-  if (!isInRollout(bucket, percentCap)) return undefined
-  return stagesInOrder(rollout).find((stage) => stage.atMs > now && isInRollout(bucket, stage.percent))?.atMs
+/** Why this machine cannot run a release, whatever the rollout says. */
+function blockedBy(
+  { version, binaries }: Release,
+  { rollbackFloor, platform, quarantine }: AgentFacts,
+): Reasons['refuse'] | undefined {
+  if (rollbackFloor !== undefined && compareVersions(version, rollbackFloor) < 0) return 'below-floor'
+  const binary = Object.hasOwn(binaries, platform) ? binaries[platform] : undefined
+  if (binary === undefined) return 'no-platform'
+  return quarantine.has(binary.sha256) ? 'quarantined' : undefined
 }
 
-function stagesInOrder(rollout: Rollout): { atMs: number; percent: number }[] {
-  return rollout.stages
-    .map(({ at, percent }) => ({ atMs: parseDate(at) ?? Number.POSITIVE_INFINITY, percent }))
-    .toSorted((a, b) => a.atMs - b.atMs)
+/** The publisher's windows and those of the host: both have to be open. */
+function windowsFor({ windows = [] }: Course, { policy, timezone = 'UTC' }: AgentFacts): WindowLists {
+  const signed = windows.map((window) => ({ timezone, ...window }))
+  return [signed, policy?.windows ?? []].filter((list) => list.length > 0)
 }

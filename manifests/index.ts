@@ -1,7 +1,7 @@
 // The pure core: formats, canonical bytes, signatures, roots, verification, decision. No file system, no network, no
 // environment and no clock of its own: bytes and `now` come in, verdicts go out.
 
-export { BUCKETS, isInRollout, rolloutBucket } from './bucket.ts'
+export { BUCKETS, type Draw, draw, isBelowShare, rolloutBucket } from './bucket.ts'
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
 export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
 export { formatDate, parseDate } from './dates.ts'
@@ -10,7 +10,8 @@ export {
   decide,
   type Decision,
   type HostPolicy,
-  rolloutPosition,
+  type OtherReleases,
+  type ReleaseNeeded,
   type RolloutPosition,
 } from './decide.ts'
 export { formatDuration, parseDuration } from './durations.ts'
@@ -32,6 +33,8 @@ export {
   type MoultErrorOptions,
   toMoultError,
 } from './errors.ts'
+export { type FlagDefinition, FLAG_NAME, type Flags, type FlagValue, flagsShape, flagValues } from './flags.ts'
+export { type Forecast, forecast } from './forecast.ts'
 export { decodeBase64, decodePublicKey, encodeBase64, HEX_SHA256, type KeyId, keyIdOf } from './keys.ts'
 export * from './limits.ts'
 export {
@@ -50,7 +53,6 @@ export {
   ROLLOUT_FORMAT,
   ROLLOUT_UNSIGNED,
   rolloutShape,
-  type Stage,
 } from './manifest.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Platform, PLATFORM_PATTERN, platformOf } from './platform.ts'
@@ -65,6 +67,19 @@ export {
   ROLE_NAMES,
   type RoleName,
 } from './root.ts'
+export {
+  agentIdShape,
+  LABEL_NAME,
+  type Labels,
+  labelsShape,
+  labelValueShape,
+  type ReleaseRef,
+  type Rule,
+  type RuleMatch,
+  rulesShape,
+  rulingFor,
+  type Stage,
+} from './rule.ts'
 export * as shape from './shape.ts'
 export {
   assertSigned,
@@ -80,5 +95,16 @@ export {
 export { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
 export { isEndingSoon } from './validity.ts'
 export { type Floor, NO_FLOOR, type Trust, type Verdict, type Verified, verifyManifest } from './verify-manifest.ts'
+export { verifyRelease } from './verify-release.ts'
+export { isInRange, versionRangeShape } from './version-range.ts'
 export { compareVersions, isVersion, VERSION_MAX_CHARS } from './versions.ts'
-export { isTimezone, isWindowOpen, type MaintenanceWindow, nextOpening, WEEKDAYS, windowShape } from './window.ts'
+export {
+  isTimezone,
+  isWindowOpen,
+  type MaintenanceWindow,
+  nextMeeting,
+  nextOpening,
+  signedWindowShape,
+  WEEKDAYS,
+  windowShape,
+} from './window.ts'

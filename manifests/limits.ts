@@ -11,6 +11,10 @@ export const PLATFORMS_MAX = 64
 export const DOWNLOADS_MAX = 32
 export const ATTACHMENTS_MAX = 16
 export const STAGES_MAX = 100
+export const RULES_MAX = 100
+export const RULE_IDS_MAX = 1000
+export const LABELS_MAX = 32
+export const FLAGS_MAX = 100
 export const CHANGELOG_MAX_CHARS = 16 * 1024
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -1,8 +1,10 @@
 // The published file `version.json`: a release (immutable) and its rollout (mutable), each signed on its own (SPEC 3).
 
 import { parseDuration } from './durations.ts'
-import { ATTACHMENTS_MAX, CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX, STAGES_MAX } from './limits.ts'
+import { flagsShape } from './flags.ts'
+import { ATTACHMENTS_MAX, CHANGELOG_MAX_CHARS, DOWNLOADS_MAX, PLATFORMS_MAX } from './limits.ts'
 import { PLATFORM_PATTERN } from './platform.ts'
+import { releaseRefShape, rulesShape, stagesShape } from './rule.ts'
 import {
   array,
   boolean,
@@ -14,9 +16,10 @@ import {
   record,
   type Shape,
   type ShapeOf,
+  singleLine,
   string,
 } from './shape.ts'
-import { dateShape, hashShape, nameShape, versionShape } from './statement.ts'
+import { dateShape, hashShape, nameShape, urlShape, versionShape } from './statement.ts'
 
 export const RELEASE_FORMAT = 'moult/1'
 export const ROLLOUT_FORMAT = 'moult-rollout/1'
@@ -24,8 +27,6 @@ export const ROLLOUT_FORMAT = 'moult-rollout/1'
 export const RELEASE_UNSIGNED = ['signatures', 'rollout', 'trust'] as const
 export const ROLLOUT_UNSIGNED = ['signatures'] as const
 
-/** Absolute, or relative to the manifest. What an agent may follow is decided where it is fetched. */
-const urlShape = string({ pattern: /^[!-[\]-~]+$/, says: 'a URL of printable ASCII without spaces or backslashes' })
 /** Relative, with `/`, inside the unpacked tree. */
 export const entryPathShape: Shape<string> = string({
   pattern: /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_+@.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_+@.-]+)*$/,
@@ -75,8 +76,6 @@ const binaryShape = object(
 const attachmentShape = object({ url: urlShape, sha256: hashShape, size: sizeShape }, { open: true })
 const ATTACHMENT_NAME = /^[a-z][a-z0-9_]{0,63}$/
 
-const singleLine = (max: number) => string({ max, pattern: /^[^\r\n]*$/, says: 'one line of text' })
-
 export const releaseShape = object(
   {
     format: oneOf(RELEASE_FORMAT),
@@ -93,7 +92,7 @@ export const releaseShape = object(
   { open: true },
 )
 
-const stageShape = object({ at: dateShape, percent: integer({ max: 100 }) })
+const durationShape = parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 5m')
 
 export const rolloutShape = object(
   {
@@ -105,12 +104,25 @@ export const rolloutShape = object(
     issued: dateShape,
     expires: dateShape,
     /** The last stage that has begun gives the percent; before the first one it is 0. */
-    stages: array(stageShape, { min: 1, max: STAGES_MAX }),
+    stages: stagesShape,
+    /** How long the agents of a stage are spread over, from its beginning. */
+    spread: optional(durationShape),
+    /** Nobody installs this release. */
     paused: optional(boolean()),
+    /** Since when; the stages that were to come after it come as much later once it goes on. */
+    paused_since: optional(dateShape),
+    /** What some agents get instead. */
+    rules: optional(rulesShape),
+    /** Feature flags of the channel. */
+    flags: optional(flagsShape),
+    /** What agents are offered that this release is held back from. */
+    fallback: optional(releaseRefShape),
+    /** What relative URLs begin at, seen from the manifest; its own directory when absent. */
+    base: optional(string({ pattern: /^(?:\.\.\/){1,8}$/, says: '../, once or more' })),
     /** Salt of the buckets; the release's digest when absent, so that each release has other canaries. */
     salt: optional(singleLine(128)),
     /** Poll interval that the fleet should use, e.g. `5m`. */
-    poll: optional(parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 5m')),
+    poll: optional(durationShape),
     /** Versions that must go back to this one. */
     rollback: optional(array(versionShape, { max: 64 })),
     /** SHA-256 of the manifest file before this one. */
@@ -126,7 +138,6 @@ export type Attachment = ShapeOf<typeof attachmentShape>
 export type Hooks = ShapeOf<typeof hooksShape>
 export type HookName = keyof Hooks
 export type Download = ShapeOf<typeof downloadShape>
-export type Stage = ShapeOf<typeof stageShape>
 
 export interface Manifest {
   readonly release: Release

@@ -60,6 +60,11 @@ export function string(options: { pattern?: RegExp; max?: number; says?: string 
   }
 }
 
+/** A string without line ends. */
+export function singleLine(max: number): Shape<string> {
+  return string({ max, pattern: /^[^\r\n]*$/, says: 'one line of text' })
+}
+
 export function integer(options: { min?: number; max?: number } = {}): Shape<number> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = options
   return {
@@ -201,6 +206,18 @@ export function tagged<V extends Readonly<Record<string, Shape<unknown>>>>(
       return (variants[name] as Shape<unknown>).check(value, path) as ShapeOf<V[keyof V]>
     },
     schema: { oneOf: Object.values(variants).map((variant) => variant.schema) },
+  }
+}
+
+/** A shape with a rule that looks at the whole value. */
+export function refined<T>(shape: Shape<T>, holds: (value: T) => boolean, says: string): Shape<T> {
+  return {
+    check(value, path) {
+      const checked = shape.check(value, path)
+      if (!holds(checked)) throw new ShapeMismatch(path, says, describe(value))
+      return checked
+    },
+    schema: { ...shape.schema, description: says },
   }
 }
 

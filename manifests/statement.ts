@@ -32,6 +32,11 @@ export const versionShape: Shape<string> = parsed(
   'a semantic version such as 1.4.2',
 )
 export const hashShape: Shape<string> = string({ pattern: HEX_SHA256, says: '64 lower-case hexadecimal digits' })
+/** Absolute, or relative to the manifest. What an agent may follow is decided where it is fetched. */
+export const urlShape = string({
+  pattern: /^[!-[\]-~]+$/,
+  says: 'a URL of printable ASCII without spaces or backslashes',
+})
 /** A date stays text, so that what is printed is what was signed. */
 export const dateShape: Shape<string> = parsed(
   (text) => (parseDate(text) === undefined ? undefined : text),

@@ -5,7 +5,7 @@
 // of its own: on the day when the clocks skip the window it does not open, and when they show its time twice it is open
 // twice. One that passes midnight belongs to the day on which it starts. With `end` equal to `start` it is a whole day.
 
-import { type Shape, array, described, object, oneOf, optional, parsed, type ShapeOf } from './shape.ts'
+import { type Shape, array, described, object, oneOf, optional, parsed, type ShapeOf, string } from './shape.ts'
 
 export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 export type Weekday = (typeof WEEKDAYS)[number]
@@ -25,24 +25,55 @@ export const timezoneShape: Shape<string> = parsed(
   'a time zone such as UTC or Europe/Berlin',
 )
 
+const shapeWith = (timezone: Shape<string>) =>
+  object({
+    start: described('When it opens, such as 02:00', timeOfDay),
+    end: described('When it closes; before `start` means on the next day', timeOfDay),
+    days: optional(
+      described('Days on which it opens; every day by default', array(oneOf(...WEEKDAYS), { min: 1, max: 7 })),
+    ),
+    timezone: optional(described('Zone of the times, such as Europe/Berlin; that of the machine by default', timezone)),
+  })
+
 /** A window as a person writes it. */
-export const windowShape = object({
-  start: described('When it opens, such as 02:00', timeOfDay),
-  end: described('When it closes; before `start` means on the next day', timeOfDay),
-  days: optional(
-    described('Days on which it opens; every day by default', array(oneOf(...WEEKDAYS), { min: 1, max: 7 })),
-  ),
-  timezone: optional(
-    described('Zone of the times, such as Europe/Berlin; that of the machine by default', timezoneShape),
-  ),
-})
+export const windowShape = shapeWith(timezoneShape)
+
+/**
+ * A window in a signed statement. Its zone may be one that this machine does not know: then it never opens here, which
+ * keeps one machine back, where a refused statement would keep back all of them.
+ */
+export const signedWindowShape = shapeWith(
+  string({ pattern: /^[A-Za-z0-9_+/:-]+$/, max: 64, says: 'a time zone such as UTC or Europe/Berlin' }),
+)
 
 /** One whose zone is settled. */
 export type MaintenanceWindow = ShapeOf<typeof windowShape> & { readonly timezone: string }
 
+/** Windows that all have to be open: each is a list, of which one window is enough. */
+export type WindowLists = readonly (readonly MaintenanceWindow[])[]
+
+/** Lists of windows that open at other times may meet only after many openings, or never. */
+const MEETINGS_MAX = 500
+
+/**
+ * When every list has an open window: `now` if that is so; undefined if it is not so within many openings.
+ * @param now milliseconds since 1970
+ */
+export function nextMeeting(lists: WindowLists, now: number): number | undefined {
+  let atMs = now
+  for (let tries = 0; tries < MEETINGS_MAX; tries += 1) {
+    const closed = lists.find((list) => !isWindowOpen(list, atMs))
+    if (closed === undefined) return atMs
+    const opensMs = nextOpening(closed, atMs)
+    if (opensMs === undefined) return undefined
+    atMs = opensMs
+  }
+  return undefined
+}
+
 /** Whether any of the windows is open. @param now milliseconds since 1970 */
 export function isWindowOpen(windows: readonly MaintenanceWindow[], now: number): boolean {
-  return windows.some((window) => isOpenAt(window, wallClockOf(window.timezone)(now)))
+  return windows.some((window) => isTimezone(window.timezone) && isOpenAt(window, wallClockOf(window.timezone)(now)))
 }
 
 /**
@@ -84,6 +115,7 @@ function wallClockOf(timezone: string): WallClock {
 }
 
 function openingOf(window: MaintenanceWindow, now: number): number | undefined {
+  if (!isTimezone(window.timezone)) return undefined
   const wallClock = wallClockOf(window.timezone)
   const offsetAt = (timeMs: number): number => wallClock(timeMs) - timeMs
   if (isOpenAt(window, wallClock(now))) return now

@@ -32,19 +32,32 @@ export function attachmentPath(version: string, fileName: string): string {
   return `bin/${version}/${fileName}`
 }
 
+/** The manifest of a time, by the hash of its bytes: `previous` of the one after it names it. */
+export function historyPath(sha256: string): string {
+  return `history/${sha256}.json`
+}
+
+export function feedPath(channel: string): string {
+  return manifestPath(channel).replace(/version\.json$/, 'feed.atom')
+}
+
+/** Where `<base>` lies, seen from the manifest of a channel; undefined where it lies in it. */
+export function baseFrom(channel: string): string | undefined {
+  return channel === DEFAULT_CHANNEL ? undefined : '../'
+}
+
 /**
- * Absolute below `baseUrl`, else relative to the channel's manifest. The plus of a version with build metadata is escaped,
- * because S3 reads a plain one in a path as a space.
+ * Absolute below `baseUrl`, else relative to `<base>`, whatever the channel: a release is the same on all of them. The
+ * plus of a version with build metadata is escaped, because S3 reads a plain one in a path as a space.
  */
-export function urlOf(path: string, channel: string, baseUrl: string | undefined): string {
+export function urlOf(path: string, baseUrl: string | undefined): string {
   const escaped = path.replaceAll('+', '%2B')
-  if (baseUrl !== undefined) return `${baseUrl.replace(/\/+$/, '')}/${escaped}`
-  return channel === DEFAULT_CHANNEL ? escaped : `../${escaped}`
+  return baseUrl === undefined ? escaped : `${baseUrl.replace(/\/+$/, '')}/${escaped}`
 }
 
 /** The inverse of `urlOf`; undefined for a URL that lies elsewhere. */
-export function pathOf(url: string, channel: string, baseUrl: string | undefined): string | undefined {
-  const prefix = urlOf('', channel, baseUrl)
+export function pathOf(url: string, baseUrl: string | undefined): string | undefined {
+  const prefix = urlOf('', baseUrl)
   if (!url.startsWith(prefix)) return undefined
   // Releases of before have it plain.
   const path = url.slice(prefix.length).replaceAll('%2B', '+')

@@ -83,7 +83,7 @@ function planManifest(
 }
 
 async function planArtifacts(
-  { release, artifacts, attachments = [], channel, baseUrl }: PlanInput,
+  { release, artifacts, attachments = [], baseUrl }: PlanInput,
   project: Project,
 ): Promise<PublishPlan['artifacts']> {
   const sources = new Map<string, PublishFile['source']>()
@@ -95,7 +95,7 @@ async function planArtifacts(
   const wholes = Object.values(binaries).flatMap((binary) => [binary, ...(binary.downloads ?? [])])
   const files: PublishPlan['artifacts'][number][] = []
   for (const { url, size, sha256: hash } of [...wholes, ...Object.values(named)]) {
-    const planned = await planFile(ownPath({ url }, channel, baseUrl), { size, sha256: hash }, project)
+    const planned = await planFile(ownPath({ url }, baseUrl), { size, sha256: hash }, project)
     const source = sources.get(hash)
     if (planned.action === 'write' && source === undefined) throw lost(planned.path, artifacts.length > 0)
     files.push({ ...planned, ...(source === undefined ? {} : { source }) })
@@ -108,12 +108,12 @@ async function planFile(path: string, { size, sha256: hash }: Digest, { publishe
   return { path, size, sha256: hash, action: found?.sha256 === hash ? 'keep' : 'write' }
 }
 
-function ownPath({ url }: Pick<Download, 'url'>, channel: string, baseUrl: string | undefined): string {
-  const path = pathOf(url, channel, baseUrl)
+function ownPath({ url }: Pick<Download, 'url'>, baseUrl: string | undefined): string {
+  const path = pathOf(url, baseUrl)
   if (path !== undefined) return path
-  throw new MoultError('ERR_PUBLISH_EXISTS', `already published with another base URL or channel: ${url}`, {
-    hint: 'A release names its URLs, and is signed with them. Keep --base-url and the channel, or take a new version.',
-    details: { url, channel, baseUrl: baseUrl ?? null },
+  throw new MoultError('ERR_PUBLISH_EXISTS', `already published with another base URL: ${url}`, {
+    hint: 'A release names its URLs, and is signed with them. Keep --base-url, or take a new version.',
+    details: { url, baseUrl: baseUrl ?? null },
   })
 }
 

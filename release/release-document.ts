@@ -22,7 +22,6 @@ export interface ReleaseNotes {
 
 export interface ReleaseFacts extends ReleaseNotes {
   readonly version: string
-  readonly channel: string
   readonly baseUrl?: string | undefined
 }
 
@@ -53,13 +52,12 @@ export async function makeRelease(
 }
 
 function attachmentOf({ fileName, sha256, size }: Attachment, facts: ReleaseFacts): NamedAttachment {
-  return { url: urlOf(attachmentPath(facts.version, fileName), facts.channel, facts.baseUrl), sha256, size }
+  return { url: urlOf(attachmentPath(facts.version, fileName), facts.baseUrl), sha256, size }
 }
 
 function binaryOf(artifact: CompressedArtifact, facts: ReleaseFacts, name: string): Binary {
   const { platform, file, entry, hooks, brotli } = artifact
-  const url = (encoding?: string): string =>
-    urlOf(artifactPath(name, facts.version, platform, encoding), facts.channel, facts.baseUrl)
+  const url = (encoding?: string): string => urlOf(artifactPath(name, facts.version, platform, encoding), facts.baseUrl)
   const downloads =
     brotli === undefined ? [] : [{ url: url('br'), size: brotli.size, sha256: brotli.sha256, encoding: 'br' }]
   return {

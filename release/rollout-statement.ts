@@ -8,6 +8,7 @@ import {
   type Stage,
   statementDigest,
 } from '../manifests/index.ts'
+import { baseFrom } from './layout.ts'
 import { type Live, readAttempted } from './live.ts'
 import { nextSequence } from './next-sequence.ts'
 import { newestRoot, type Project } from './open-project.ts'
@@ -32,10 +33,11 @@ export async function makeRollout(
   project: Project,
   now: number,
 ): Promise<JsonObject> {
-  const { signatures: _, ...base } = terms.base ?? {}
+  const { signatures: _, ...before } = terms.base ?? {}
   const attempted = await readAttempted(project.publisher, project.roots[0], terms.channel)
+  const base = baseFrom(terms.channel)
   const document = {
-    ...base,
+    ...before,
     format: ROLLOUT_FORMAT,
     name: project.name,
     channel: terms.channel,
@@ -44,6 +46,7 @@ export async function makeRollout(
     issued: formatDate(now),
     expires: formatDate(now + (parseDuration(terms.expires) ?? 0)),
     stages: terms.stages,
+    ...(base === undefined ? {} : { base }),
     ...(live === undefined ? {} : { previous: live.sha256 }),
   }
   return signDocument(document as unknown as JsonObject, ROLLOUT_UNSIGNED, project.signers.rollout)

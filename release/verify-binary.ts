@@ -31,16 +31,16 @@ const DOWNLOADS_AT_ONCE = 4
 /** Fetches and checks every artifact and attachment of a release. */
 export async function verifyBinaries(
   source: PublishedSource,
-  manifestUrl: URL,
+  base: URL,
   { binaries, attachments = {} }: Release,
   around: Surroundings,
 ): Promise<VerifiedFile[]> {
   const files = await mapBounded(Object.entries(binaries), DOWNLOADS_AT_ONCE, around, ([platform, binary], inner) =>
-    step(inner, 'read back', platform, () => verifyBinary(source, manifestUrl, platform, binary, inner.signal)),
+    step(inner, 'read back', platform, () => verifyBinary(source, base, platform, binary, inner.signal)),
   )
   const others = await mapBounded(Object.entries(attachments), DOWNLOADS_AT_ONCE, around, ([name, wanted], inner) =>
     step(inner, 'read back', wanted.url, async (): Promise<VerifiedFile> => {
-      await verifyFile(source, new URL(wanted.url, manifestUrl), wanted, undefined, undefined, inner.signal)
+      await verifyFile(source, new URL(wanted.url, base), wanted, undefined, undefined, inner.signal)
       return { attachment: name, ...wanted }
     }),
   )
@@ -50,7 +50,7 @@ export async function verifyBinaries(
 /** Fetches the artifact and each of its downloads, and unpacks those. @throws MoultError ERR_NETWORK_* or ERR_BYTES_* */
 export async function verifyBinary(
   source: PublishedSource,
-  manifestUrl: URL,
+  base: URL,
   platform: Platform,
   binary: Binary,
   signal: AbortSignal,
@@ -61,7 +61,7 @@ export async function verifyBinary(
     const whole = 'from' in wanted && wanted.from !== undefined ? undefined : binary
     await verifyFile(
       source,
-      new URL(wanted.url, manifestUrl),
+      new URL(wanted.url, base),
       wanted,
       encoding === undefined ? undefined : whole,
       encoding,

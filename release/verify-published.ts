@@ -76,7 +76,8 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
 
   const { manifest, trust } = verdict
   await verifyDocuments(source, manifest, followedRoots(bytes, root, trust.root), around)
-  const files = await verifyBinaries(source, manifestUrl, manifest.release, around)
+  const base = new URL(manifest.rollout.base ?? '', manifestUrl)
+  const files = await verifyBinaries(source, base, manifest.release, around)
   if (remember !== undefined) await writeSeen(remember, trust)
   const { release, rollout } = manifest
   return {

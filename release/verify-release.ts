@@ -1,5 +1,5 @@
 import { MoultError, sha256 } from '../manifests/index.ts'
-import { manifestPath, releasePath } from './layout.ts'
+import { releasePath } from './layout.ts'
 import type { Project } from './open-project.ts'
 import { openPublished, readSmall } from './published-source.ts'
 import type { Publisher } from './publishers/publisher.ts'
@@ -13,7 +13,7 @@ import { verifyBinaries } from './verify-binary.ts'
  */
 export async function verifyRelease(
   { bytes, release }: Released,
-  { place, channel, baseUrl }: { place: string | Publisher; channel: string; baseUrl: string | undefined },
+  { place, baseUrl }: { place: string | Publisher; baseUrl: string | undefined },
   project: Project,
   around: Surroundings,
 ): Promise<void> {
@@ -24,5 +24,5 @@ export async function verifyRelease(
   if (sha256(found) !== sha256(bytes)) {
     throw new MoultError('ERR_TRUST_BINDING', `not the release that was published: ${path}`, { details: { path } })
   }
-  await verifyBinaries(source, source.locate(manifestPath(channel)), published.release, around)
+  await verifyBinaries(source, source.locate(''), published.release, around)
 }

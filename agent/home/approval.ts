@@ -1,13 +1,13 @@
 // A person lets an update in, or takes that back. What is approved are bytes: the artifact of this machine by its hash, as
 // a manifest that verified names it. Another build of the same version waits for an approval of its own.
 
-import { formatDate, MoultError, platformOf } from '../../manifests/index.ts'
+import { type Binary, formatDate, MoultError } from '../../manifests/index.ts'
 import { prepareHome } from './home.ts'
 import { withJournal } from '../report/journal.ts'
 import { withLock } from './lock.ts'
 import type { Settings } from '../settings/settings.ts'
 import { loadState, saveState, withApproved } from './state.ts'
-import { update, type UpdateDeps } from '../update.ts'
+import { update, type UpdateDeps, type UpdateResult } from '../update.ts'
 
 export interface Approved {
   readonly version: string
@@ -31,15 +31,14 @@ export async function approveUpdate(
     const result = await update(settings, { apply: false }, { ...deps, emit: () => undefined })
     if (result.kind === 'swapped') throw new MoultError('ERR_BUG', 'installed what was only to be looked at')
     const { decision, manifest } = result
-    const { version: offered, binaries } = manifest.release
+    const offered = decision.kind === 'up-to-date' ? manifest.release.version : decision.version
     if (version !== undefined && version !== offered) {
       throw new MoultError('ERR_POLICY_REFUSED', `not offered here: ${version}`, {
         hint: `The update server offers ${offered}.`,
         details: { version, offered },
       })
     }
-    const platform = platformOf(process.platform, process.arch)
-    const binary = Object.hasOwn(binaries, platform) ? binaries[platform] : undefined
+    const binary = binaryOf(result)
     if (binary === undefined || decision.kind === 'up-to-date' || decision.kind === 'refuse') {
       const reason = decision.kind === 'refuse' ? decision.reason : 'it runs already'
       throw new MoultError('ERR_POLICY_REFUSED', `nothing to approve (${reason}): ${offered}`, {
@@ -51,6 +50,13 @@ export async function approveUpdate(
     deps.emit({ kind: 'approved', version: offered, sha256: binary.sha256 })
     return { version: offered, sha256: binary.sha256 }
   })
+}
+
+/** The artifact that this machine is offered, also while it is held back from it. */
+function binaryOf({ decision, manifest, facts }: Extract<UpdateResult, { kind: 'checked' }>): Binary | undefined {
+  if (decision.kind === 'install' || (decision.kind === 'wait' && decision.binary !== undefined)) return decision.binary
+  const { binaries } = manifest.release
+  return Object.hasOwn(binaries, facts.platform) ? binaries[facts.platform] : undefined
 }
 
 /**

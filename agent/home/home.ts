@@ -7,6 +7,7 @@
 //   agent.json root.json configuration, and the pinned root document
 //   state.json           what the updater believes: newest root, sequence floor, quarantine (and state.json.bak)
 //   manifest.json        the last manifest that verified, for conditional polls
+//   release.json         the release that a rollout means for this agent instead of that of the manifest
 //   status.json          how the last check ended, for people
 //   available.json       the update that others may bring, where the updater does not
 //   history.jsonl        what happened here, a line each, bounded
@@ -37,6 +38,7 @@ export interface Home {
   readonly state: string
   readonly stateBackup: string
   readonly manifest: string
+  readonly release: string
   readonly status: string
   readonly available: string
   readonly history: string
@@ -60,6 +62,7 @@ export function homeAt(path: string, disk: Disk = ownDisk): Home {
     state: join(path, 'state.json'),
     stateBackup: join(path, 'state.json.bak'),
     manifest: join(path, 'manifest.json'),
+    release: join(path, 'release.json'),
     status: join(path, 'status.json'),
     available: join(path, 'available.json'),
     history: join(path, 'history.jsonl'),
@@ -131,8 +134,8 @@ export function restoreReplaced({
   stateBackup,
   ...home
 }: Home): void {
-  const { manifest, status, history, metrics } = home
-  const told = [manifest, status, history, metrics]
+  const { manifest, release, status, history, metrics } = home
+  const told = [manifest, release, status, history, metrics]
   restoreAside(disk, [current, confirmed, launch, config, root, state, stateBackup, ...told])
 }
 

@@ -65,7 +65,8 @@ export function readAvailable(path: string): AvailableUpdate | undefined {
 
 function availableOf(result: UpdateResult, running: string | undefined, now: number): AvailableUpdate | undefined {
   if (result.kind !== 'checked' || result.decision.kind !== 'install') return undefined
-  const { release, rollout } = result.manifest
+  const { release } = result.decision
+  const { rollout } = result.manifest
   return {
     version: release.version,
     ...(release.container_image === undefined ? {} : { container_image: release.container_image }),

@@ -23,6 +23,8 @@ export function settingsFromEnvironment(env: Environment): Partial<SettingsFile>
   take('UPDATE_AUTO_INSTALL', 'autoInstall', () => isTrue(env, 'UPDATE_AUTO_INSTALL'))
   take('UPDATE_AUTO_APPROVE', 'approval', () => !isTrue(env, 'UPDATE_AUTO_APPROVE'))
   take('UPDATE_ROLLOUT_PERCENT', 'percent', numberOf)
+  take('UPDATE_PIN', 'pin')
+  take('UPDATE_LABELS', 'labels', labelsOf)
   take('UPDATE_DOWNLOAD_TIMEOUT', 'downloadTimeout')
   take('UPDATE_INSTALL_TIMEOUT', 'installTimeout')
   take('UPDATE_MAX_RETRIES', 'retries', numberOf)
@@ -47,6 +49,12 @@ function windowOf(env: Environment): { start: string; end: string } | undefined 
       hint: `Set UPDATE_MAINTENANCE_WINDOW_${missing} as well, or unset both.`,
     },
   )
+}
+
+/** `ring=canary,site=berlin`. What is none is left to the check of the settings, which names it. */
+function labelsOf(text: string): unknown {
+  const pairs = text.split(',').map((pair) => /^([^=]*)=(.*)$/.exec(pair.trim()))
+  return pairs.every((pair) => pair !== null) ? Object.fromEntries(pairs.map(([, name, value]) => [name, value])) : text
 }
 
 /** What is no number is left to the check of the settings, which names it. */

@@ -1,6 +1,14 @@
 // `<home>/agent.json`: its shape, from which the published JSON Schema is printed (settings-schema.ts).
 
-import { MoultError, nameShape, parseDuration, shape, windowShape } from '../../manifests/index.ts'
+import {
+  labelsShape,
+  MoultError,
+  nameShape,
+  parseDuration,
+  shape,
+  versionRangeShape,
+  windowShape,
+} from '../../manifests/index.ts'
 import { DEPLOYMENT_KINDS } from './deployment.ts'
 import { RESTART_METHODS, RESTART_SIGNALS } from '../restart/restart-methods.ts'
 import { UPDATE_MODES } from './update-role.ts'
@@ -19,6 +27,9 @@ export const settingsShape = object({
   channel: optional(described('Line of releases to follow; stable by default', nameShape)),
   root: optional(described('Path of the pinned root document, relative to home; root.json by default', string())),
   id: optional(described('Id of this agent for rollouts; made of the machine id by default', string({ max: 128 }))),
+  labels: optional(
+    described('What this machine is called in the rules of a rollout, e.g. {"ring": "canary"}', labelsShape),
+  ),
   enabled: optional(described('False switches updates off', boolean())),
   mode: optional(
     described(
@@ -37,7 +48,8 @@ export const settingsShape = object({
   percent: optional(
     described('Largest percent of a rollout that this host takes part in; 100 by default', integer({ max: 100 })),
   ),
-  interval: optional(described('Time between polls; 5m by default', duration)),
+  pin: optional(described('The versions that may run here, e.g. 1.4.2 or <2.0.0', versionRangeShape)),
+  interval: optional(described('Time between polls; what the rollout proposes by default, else 5m', duration)),
   headers: optional(
     described(
       'Headers for the update server only, e.g. an access token',

@@ -7,6 +7,7 @@ import {
   isMoultError,
   isTimezone,
   type JsonValue,
+  type Labels,
   type MaintenanceWindow,
   MoultError,
   parseDuration,
@@ -34,12 +35,18 @@ export interface Settings {
   /** The pinned root document, signed by itself. */
   readonly root: Root
   readonly id?: string
+  /** What the owner of the machine calls it, for the rules of a rollout. */
+  readonly labels: Labels
+  /** Zone of windows that name none: that of the process, which TZ tells. */
+  readonly timezone: string
   readonly enabled: boolean
   readonly mode: UpdateMode
   readonly deployment: Deployment
   readonly autoInstall: boolean
   readonly policy: Policy
   readonly intervalMs: number
+  /** Whether the owner of the machine has laid down the interval; else the publisher may propose one. */
+  readonly hasOwnInterval: boolean
   readonly headers: Readonly<Record<string, string>>
   readonly downloadTimeoutMs: number
   readonly stallMs: number
@@ -68,6 +75,8 @@ export interface Policy {
   readonly needsApproval: boolean
   readonly windows: readonly MaintenanceWindow[]
   readonly percentCap?: number
+  /** Versions that may run here. */
+  readonly pin?: string
 }
 
 /** A first poll needs some seconds even where the probation is short: without it a sound version would be rolled back. */
@@ -122,12 +131,15 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     channel,
     root: rootOf(),
     ...(file.id === undefined ? {} : { id: file.id }),
+    labels: file.labels ?? {},
+    timezone: ownTimezone(),
     enabled: file.enabled !== false && file.mode !== 'disabled',
     mode: file.mode ?? 'auto',
     deployment: detectDeployment(file.deployment, env),
     autoInstall: file.autoInstall !== false,
     policy: policyOf(file),
     intervalMs,
+    hasOwnInterval: file.interval !== undefined,
     headers: Object.fromEntries(Object.entries(file.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
     downloadTimeoutMs: timeOf(file.downloadTimeout, 30 * 60_000),
     stallMs: timeOf(file.stallTimeout, 30_000),
@@ -150,15 +162,19 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
   }
 }
 
-function policyOf({ approval, windows, percent }: SettingsFile): Policy {
-  // A zone that is not named is that of the machine, and of the process: TZ tells it.
+function ownTimezone(): string {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
   // With an empty TZ it is one that the runtime itself does not take, and the clock shows UTC.
-  const timezone = isTimezone(timeZone) ? timeZone : 'UTC'
+  return isTimezone(timeZone) ? timeZone : 'UTC'
+}
+
+function policyOf({ approval, windows, percent, pin }: SettingsFile): Policy {
+  const timezone = ownTimezone()
   return {
     needsApproval: approval === true,
     windows: (windows ?? []).map((window) => ({ timezone, ...window })),
     ...(percent === undefined ? {} : { percentCap: percent }),
+    ...(pin === undefined ? {} : { pin }),
   }
 }
 

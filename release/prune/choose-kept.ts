@@ -1,7 +1,6 @@
 // Which releases somebody needs, or may need. A release is kept by the first reason that holds; without one it goes.
 
 import { compareVersions, parseDate, type Release } from '../../manifests/index.ts'
-import { pathOf } from '../layout.ts'
 import type { Offer } from './read-offers.ts'
 import type { KnownRelease } from './read-releases.ts'
 
@@ -72,7 +71,7 @@ function keepLine(
   count: number,
   keep: Keep,
 ): void {
-  const line = all.filter(({ release }) => canOffer(release, channel)).toSorted(newestFirst)
+  const line = all.toSorted(newestFirst)
   const past = line.filter(({ version }) => compareVersions(version, head) <= 0)
   const headText = kind === 'live' ? `the live ${head}` : head
   for (const { version } of line) {
@@ -88,13 +87,6 @@ function keepLine(
 /** Prepared, and offered by nobody yet. Without any manifest everything is. */
 export function isNewest(version: string, offers: readonly Offer[]): boolean {
   return offers.every(({ release }) => compareVersions(version, release.version) > 0)
-}
-
-/** Relative URLs are signed, and right for one kind of channel; absolute ones are for any. */
-function canOffer({ binaries }: Release, channel: string): boolean {
-  return Object.values(binaries).every(
-    ({ url }) => /^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(url) || pathOf(url, channel, undefined) !== undefined,
-  )
 }
 
 function isPrerelease(version: string): boolean {

@@ -91,8 +91,8 @@ function assertWhole(
     ...Object.values(attachments),
   ]
   for (const { url, size } of named) {
-    const isRelative = pathOf(url, channel, undefined)
-    const path = isRelative ?? (config.baseUrl === undefined ? undefined : pathOf(url, channel, config.baseUrl))
+    const isRelative = pathOf(url, undefined)
+    const path = isRelative ?? (config.baseUrl === undefined ? undefined : pathOf(url, config.baseUrl))
     if (path === undefined || sizes.get(path) === size) continue
     throw unsure(channel, `${sizes.has(path) ? 'of another size than signed' : 'missing'}: ${path}`)
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 
-import { BUCKETS, isInRollout, rolloutBucket } from '../../manifests/index.ts'
+import { BUCKETS, isBelowShare, rolloutBucket } from '../../manifests/index.ts'
 
 // Frozen: another value here means that every fleet is reshuffled.
 const VECTORS: readonly (readonly [salt: string, id: string, bucket: number])[] = [
@@ -39,7 +39,7 @@ describe('rollout buckets', () => {
     const buckets = ids.map((id) => rolloutBucket('release', id))
     let before = ids.map(() => false)
     for (let percent = 0; percent <= 100; percent += 1) {
-      const now = buckets.map((bucket) => isInRollout(bucket, percent))
+      const now = buckets.map((bucket) => isBelowShare(bucket, percent))
       const size = now.filter(Boolean).length
       assert.ok(
         before.every((wasIn, index) => !wasIn || now[index]),
@@ -53,13 +53,13 @@ describe('rollout buckets', () => {
 
   test('percent 0 is nobody, 100 is everybody, 1 is the first hundred buckets', () => {
     for (const bucket of [0, 1, BUCKETS - 1]) {
-      assert.equal(isInRollout(bucket, 0), false)
-      assert.equal(isInRollout(bucket, 100), true)
+      assert.equal(isBelowShare(bucket, 0), false)
+      assert.equal(isBelowShare(bucket, 100), true)
     }
-    assert.equal(isInRollout(99, 1), true)
-    assert.equal(isInRollout(100, 1), false)
-    assert.equal(isInRollout(9899, 99), true)
-    assert.equal(isInRollout(9900, 99), false)
+    assert.equal(isBelowShare(99, 1), true)
+    assert.equal(isBelowShare(100, 1), false)
+    assert.equal(isBelowShare(9899, 99), true)
+    assert.equal(isBelowShare(9900, 99), false)
   })
 
   test('are even for numbered ids (chi-square) whatever the salt', () => {
@@ -81,7 +81,7 @@ describe('rollout buckets', () => {
   test('of two salts have nothing to do with each other: other machines go first', () => {
     const first = (salt: string): Set<number> =>
       new Set(
-        Array.from({ length: 10_000 }, (_, i) => i).filter((i) => isInRollout(rolloutBucket(salt, `agent-${i}`), 5)),
+        Array.from({ length: 10_000 }, (_, i) => i).filter((i) => isBelowShare(rolloutBucket(salt, `agent-${i}`), 5)),
       )
     const [one, two] = [first('1.4.1'), first('1.4.2')]
     const both = [...one].filter((i) => two.has(i)).length

@@ -41,7 +41,9 @@ function decideCase(given: Case): Decision {
     quarantine: new Set<string>(),
     ...given.facts,
   }
-  return decide(offer(given), facts, given.now ?? NOW_MS)
+  const decision = decide(offer(given), facts, given.now ?? NOW_MS)
+  assert.ok(decision.kind !== 'release-needed')
+  return decision
 }
 
 /** `kind`, or `kind reason`. */
@@ -272,7 +274,8 @@ describe('stages', () => {
   })
   const install = (bucket: number, share: number): Decision => {
     assert.ok(linux !== undefined)
-    return { kind: 'install', reason: 'newer', version: '1.4.2', binary: linux, bucket, percent: share }
+    const { release } = offer({})
+    return { kind: 'install', reason: 'newer', version: '1.4.2', binary: linux, release, bucket, percent: share }
   }
 
   test('are reached one after the other, and a waiting agent knows until when', () => {

@@ -1,0 +1,71 @@
+// The release that a rollout means for this agent instead of the one in the manifest: a pin of its rule, or the one
+// before. It never changes, so it is fetched once and kept; each use checks it anew.
+
+import {
+  isMoultError,
+  MANIFEST_MAX_BYTES,
+  MoultError,
+  type Release,
+  type ReleaseRef,
+  type Root,
+  type Verified,
+  verifyRelease,
+} from '../../manifests/index.ts'
+import { readIfPossible, replaceFile } from '../home/durable-file.ts'
+import type { Home } from '../home/home.ts'
+import { discardBody, httpGet, readBody } from './http.ts'
+import { type PollOptions, statusError } from './poll.ts'
+import { resolveUrl } from './url-policy.ts'
+
+/** A fetch that lasts longer has failed. */
+const DEADLINE_MS = 60_000
+
+/**
+ * @param base what relative URLs of the manifest begin at
+ * @throws MoultError ERR_NETWORK_*, ERR_MANIFEST_* or ERR_TRUST_*
+ */
+export async function otherRelease(
+  home: Home,
+  ref: ReleaseRef,
+  root: Root,
+  base: URL,
+  options: Omit<PollOptions, 'url'>,
+): Promise<Verified<Release>> {
+  const kept = keptRelease(home, ref, root)
+  if (kept !== undefined) return kept
+  const bytes = await fetchRelease(ref, base, options)
+  const release = verifyRelease(bytes, ref, root)
+  replaceFile(home.disk, home.release, bytes)
+  return release
+}
+
+function keptRelease(home: Home, ref: ReleaseRef, root: Root): Verified<Release> | undefined {
+  const bytes = readIfPossible(home.release)
+  if (bytes === undefined) return undefined
+  try {
+    return verifyRelease(bytes, ref, root)
+  } catch (error) {
+    // Another one, or damaged: fetched anew.
+    if (isMoultError(error)) return undefined
+    throw error
+  }
+}
+
+async function fetchRelease(ref: ReleaseRef, base: URL, options: Omit<PollOptions, 'url'>): Promise<Buffer> {
+  const { secretHeaders, stallMs, signal } = options
+  const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS)
+  const response = await httpGet(resolveUrl(ref.url, base), {
+    base,
+    headers: { 'user-agent': options.userAgent, accept: 'application/json' },
+    ...(secretHeaders === undefined ? {} : { secretHeaders }),
+    ...(stallMs === undefined ? {} : { stallMs }),
+    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+  })
+  if (response.status !== 200) {
+    discardBody(response)
+    throw statusError(response)
+  }
+  return readBody(response, MANIFEST_MAX_BYTES, () => {
+    return new MoultError('ERR_MANIFEST_TOO_LARGE', `larger than ${MANIFEST_MAX_BYTES} bytes: release ${ref.version}`)
+  })
+}

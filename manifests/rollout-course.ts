@@ -1,0 +1,126 @@
+// What the publisher has laid down for one agent: stages, rules, pause, the way back. Nothing of the machine counts here
+// but who it is, what it runs, and how far its owner lets it take part.
+
+import { draw, isBelowShare } from './bucket.ts'
+import { parseDate } from './dates.ts'
+import type { AgentFacts, RolloutPosition } from './decide.ts'
+import { parseDuration } from './durations.ts'
+import type { Manifest } from './manifest.ts'
+import { type ReleaseRef, type Ruling, rulingFor, type Stage } from './rule.ts'
+import { isInRange } from './version-range.ts'
+import { compareVersions } from './versions.ts'
+
+export type Course = RolloutPosition &
+  Pick<Ruling, 'windows'> &
+  (
+    | { readonly kind: 'stay' | 'downgrade' }
+    | {
+        readonly kind: 'go'
+        readonly reason: 'first' | 'newer' | 'forced' | 'rollback' | 'pinned'
+        /** Another release than that of the manifest. */
+        readonly ref?: ReleaseRef
+      }
+    | {
+        readonly kind: 'held'
+        readonly reason: 'paused' | 'stage' | 'hold' | 'host-pin'
+        readonly untilMs?: number | undefined
+        /** It is not the publisher who holds it back: there is nothing else for it. */
+        readonly isByHost?: boolean
+      }
+  )
+
+/** The first row of SPEC.md, "Decision", that applies. @param now milliseconds since 1970 */
+export function courseOf(manifest: Manifest, facts: AgentFacts, now: number): Course {
+  const { release, rollout } = manifest
+  const { running, policy } = facts
+  const { move = {}, windows } = rulingFor(rollout.rules, facts)
+  const entry = entryOf(manifest, move.stages ?? rollout.stages, facts, now)
+  const common = {
+    bucket: entry.bucket,
+    percent: entry.percent,
+    ...(windows === undefined ? {} : { windows }),
+  }
+  const order = running === undefined ? 1 : compareVersions(release.version, running)
+  const goesBack = order < 0 && (rollout.rollback ?? []).includes(running ?? '')
+  const isForced = isForcedFrom(running, release.min_version, release.version)
+
+  if (!goesBack && !isForced) {
+    if (move.pin !== undefined) {
+      const isThere = running !== undefined && compareVersions(move.pin.version, running) === 0
+      if (isThere) return { ...common, kind: 'stay' }
+      if (isOutside(move.pin.version, policy?.pin))
+        return { ...common, kind: 'held', reason: 'host-pin', isByHost: true }
+      return { ...common, kind: 'go', reason: 'pinned', ref: move.pin }
+    }
+    if (order === 0) return { ...common, kind: 'stay' }
+    if (order < 0) return { ...common, kind: 'downgrade' }
+    if (move.hold === true) return { ...common, kind: 'held', reason: 'hold' }
+  }
+  if (rollout.paused === true) return { ...common, kind: 'held', reason: 'paused' }
+  if (goesBack) return { ...common, kind: 'go', reason: 'rollback' }
+  if (isForced) return { ...common, kind: 'go', reason: 'forced' }
+  if (isOutside(release.version, policy?.pin)) return { ...common, kind: 'held', reason: 'host-pin' }
+  // Something has to run: what is meant for others yet is better than nothing.
+  if (running === undefined && (rollout.fallback === undefined || isBelowShare(entry.bucket, entry.percent)))
+    return { ...common, kind: 'go', reason: 'first' }
+  if (entry.isOpen) return { ...common, kind: 'go', reason: 'newer' }
+  return { ...common, kind: 'held', reason: 'stage', untilMs: entry.opensMs, isByHost: entry.isCapped }
+}
+
+interface Entry extends RolloutPosition {
+  readonly isOpen: boolean
+  /** When it opens, if that is known. */
+  readonly opensMs?: number | undefined
+  readonly isCapped: boolean
+}
+
+/**
+ * Where the agent stands among the stages. It may update from the time of the first stage that has it in and every later
+ * one too, plus its own part of the spread.
+ */
+function entryOf(
+  { rollout, releaseDigest }: Manifest,
+  stages: readonly Stage[],
+  facts: AgentFacts,
+  now: number,
+): Entry {
+  const { percentCap = 100 } = facts.policy ?? {}
+  const { bucket, place } = draw(rollout.salt ?? releaseDigest, facts.id)
+  const delayMs = Math.floor((parseDuration(rollout.spread ?? '') ?? 0) * place)
+  const ordered = inOrder(stages)
+  const isIn = (stage: TimedStage): boolean => isBelowShare(bucket, Math.min(stage.percent, percentCap))
+
+  const begun = ordered.filter(({ atMs }) => atMs <= now)
+  const percent = Math.min(begun.at(-1)?.percent ?? 0, percentCap)
+  const since = begun.findLastIndex((stage) => !isIn(stage)) + 1
+  const own = begun[since] ?? ordered.find((stage) => stage.atMs > now && isIn(stage))
+  const opensMs = own === undefined ? undefined : own.atMs + delayMs
+  return {
+    bucket,
+    percent,
+    isOpen: opensMs !== undefined && opensMs <= now,
+    opensMs,
+    isCapped: !isBelowShare(bucket, percentCap),
+  }
+}
+
+interface TimedStage {
+  readonly atMs: number
+  readonly percent: number
+}
+
+function isOutside(version: string, pin: string | undefined): boolean {
+  return pin !== undefined && !isInRange(version, pin)
+}
+
+function inOrder(stages: readonly Stage[]): TimedStage[] {
+  return stages
+    .map(({ at, percent }) => ({ atMs: parseDate(at) ?? Number.POSITIVE_INFINITY, percent }))
+    .toSorted((a, b) => a.atMs - b.atMs)
+}
+
+/** A minimum above the offered version could never be met, so it forces nothing. */
+function isForcedFrom(running: string | undefined, minimum: string | undefined, offered: string): boolean {
+  if (running === undefined || minimum === undefined) return false
+  return compareVersions(minimum, offered) <= 0 && compareVersions(running, minimum) < 0
+}
