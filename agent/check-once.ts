@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs'
 
 import { noteAvailable } from './report/available.ts'
+import { lastFlags, writeFlags } from './report/flags-file.ts'
 import { healthCheckOf } from './trial/health.ts'
 import { runPostUpdate } from './stage/hooks.ts'
 import { type Journal, withJournal } from './report/journal.ts'
@@ -55,6 +56,7 @@ export async function checkOnce(settings: Settings, options: UpdateOptions, own:
     noteAvailable(settings, found, record.version, deps)
     if (isOnTrial) await judgeTrial(settings, record.version, { ranMs, giveUp }, deps)
     isReplaced ||= found.kind === 'swapped' && found.previous !== undefined
+    noteFlags(settings, deps)
     return found
   }
   let result: UpdateResult
@@ -81,6 +83,13 @@ async function failsToFinish(
   if (record.trial === undefined || record.trial.started === 0) return false
   if (await runPostUpdate(settings, record, deps)) return false
   return giveUp(record.version, 'post-hook')
+}
+
+/** For programs that know nothing of updates: what holds for the version that runs from here on. */
+function noteFlags(settings: Settings, { emit }: UpdateDeps): void {
+  const told = lastFlags(settings, installedRecord(settings.home)?.version)
+  if (writeFlags(settings.home, told) && told !== undefined)
+    emit({ kind: 'flags-changed', flags: told.flags, sequence: told.sequence })
 }
 
 async function noted(journal: Journal, check: () => Promise<UpdateResult>): Promise<UpdateResult> {

@@ -1,7 +1,7 @@
 // The agent side: an updater inside a Node agent (`Updater`), a supervisor of any program (`supervise`), or one poll at
 // a time (`checkOnce`).
 
-export { isMoultError, MoultError } from '../manifests/index.ts'
+export { type Flags, type FlagValue, isMoultError, MoultError } from '../manifests/index.ts'
 export { AGENT_STATES, type AgentState } from './report/agent-state.ts'
 export { agentStatus, type AgentStatus } from './report/agent-status.ts'
 export { approveUpdate, type Approved, revokeApprovals } from './home/approval.ts'
@@ -10,7 +10,8 @@ export { checkOnce, type OnceResult } from './check-once.ts'
 export { type Deployment, type DeploymentKind } from './settings/deployment.ts'
 export { errorText, eventJson, eventText } from './events/event-lines.ts'
 export { type AgentEvent, isDetail } from './events/events.ts'
-export { explainUpdate, type Explanation, type WindowState } from './report/explain.ts'
+export { explainUpdate, type Explanation, type RuleState, type WindowState } from './report/explain.ts'
+export { lastFlags, type ToldFlags } from './report/flags-file.ts'
 export { homeOwner, type HomeOwner } from './install/home-owner.ts'
 export { installAgent, type InstallOptions, type InstallResult } from './install/install.ts'
 export {

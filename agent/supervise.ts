@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT_UPDATED } from '../manifests/index.ts'
 import type { AgentEvent } from './events/events.ts'
 import { type Launch, prepareLaunch } from './trial/launch.ts'
+import { lastManifest } from './poll/last-manifest.ts'
+import { pollIntervalMs } from './poll/poll-interval.ts'
 import { firstPollDelayMs } from './poll/schedule.ts'
 import type { Settings } from './settings/settings.ts'
 import type { SettingsFile } from './settings/settings-file.ts'
@@ -50,7 +52,8 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   const { settings, onEvent, signal } = options
   const warn = (message: string): void => onEvent({ kind: 'warning', message })
   /** When the next poll is due: a program that crashes in a loop MUST NOT put off the poll that brings its cure. */
-  const polls = { dueMs: performance.now() + firstPollDelayMs(settings.intervalMs, Math.random()) }
+  const intervalMs = pollIntervalMs(settings, lastManifest(settings)?.manifest.rollout.poll)
+  const polls = { intervalMs, dueMs: performance.now() + firstPollDelayMs(intervalMs, Math.random()) }
   let crashes = 0
   for (;;) {
     const launch = prepareLaunch(settings.home, warn)
@@ -76,7 +79,7 @@ function isFinished(launch: Launch, ending: Ending): boolean {
 /** One life of the program, and the pause after it, with an updater beside them. */
 async function runOnce(
   launch: Launch,
-  polls: { dueMs: number },
+  polls: { dueMs: number; intervalMs: number },
   delayAfter: (ending: Ending) => number,
   options: SuperviseOptions,
 ) {
@@ -95,8 +98,8 @@ async function runOnce(
     firstPollMs: Math.max(0, polls.dueMs - performance.now()),
     env: { ...env, MOULT_LAUNCHER: '1', MOULT_VERSION: launch.version },
     onEvent: (event) => {
-      if (event.kind === 'checked' || event.kind === 'check-failed')
-        polls.dueMs = performance.now() + settings.intervalMs
+      if (event.kind === 'checked') polls.intervalMs = event.intervalMs ?? polls.intervalMs
+      if (event.kind === 'checked' || event.kind === 'check-failed') polls.dueMs = performance.now() + polls.intervalMs
       onEvent(event)
     },
     restart: async () => {

@@ -1,4 +1,5 @@
 import { noteAvailable } from './report/available.ts'
+import { lastFlags, toldFlags, writeFlags } from './report/flags-file.ts'
 import { prepareHome } from './home/home.ts'
 import { installedRecord, type LaunchRecord, readLaunchRecord, writeLaunchRecord } from './home/launch-record.ts'
 import { programOf } from './home/receipt.ts'
@@ -37,9 +38,11 @@ export function isLaunched(record: LaunchRecord, version: string, env: Environme
  */
 export async function settleRunning(settings: Settings, version: string, deps: UpdateDeps): Promise<LaunchRecord> {
   const { home } = settings
-  if (updateRole(settings).kind !== 'report' || installedRecord(home) !== undefined) return settle(settings, deps)
-  prepareHome(home)
-  return { version }
+  const isOwn = updateRole(settings).kind !== 'report' || installedRecord(home) !== undefined
+  if (!isOwn) prepareHome(home)
+  const record = isOwn ? await settle(settings, deps) : { version }
+  writeFlags(home, lastFlags(settings, version))
+  return record
 }
 
 /**
@@ -75,5 +78,6 @@ export async function updateRunning(
   // Where others bring the updates, what runs is what they brought, whatever this home holds.
   const result = await update(settings, { apply, ...(mayInstall ? {} : { running: version }) }, deps)
   noteAvailable(settings, result, version, deps)
+  if (result.kind === 'checked') writeFlags(home, toldFlags(result.manifest, { ...result.facts, running: version }))
   return result
 }

@@ -15,33 +15,29 @@ import {
   formatDate,
   formatDuration,
   isMoultError,
-  isRoleTightened,
   type Manifest,
   MoultError,
-  NO_FLOOR,
-  parseDate,
   type OtherReleases,
   type Platform,
   platformOf,
   type Release,
   type ReleaseRef,
-  sha256,
   type Verified,
-  verifyManifest,
 } from '../manifests/index.ts'
+import { acceptManifest, timeOf } from './poll/accept-manifest.ts'
+import { factsOf } from './poll/agent-facts.ts'
 import { withAgentId } from './poll/agent-id.ts'
 import { downloadArtifact, usableSources } from './download/download.ts'
-import { readIfPossible, replaceFile } from './home/durable-file.ts'
 import type { AgentEvent } from './events/events.ts'
 import { runHook } from './stage/hooks.ts'
 import { type InstalledRollout, programOf } from './home/receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './home/launch-record.ts'
-import { BUILT_AT_MS } from './moult-version.ts'
 import { otherRelease } from './poll/other-release.ts'
-import { pollManifest, type PolledManifest } from './poll/poll.ts'
+import { pollManifest } from './poll/poll.ts'
+import { pollIntervalMs } from './poll/poll-interval.ts'
 import type { Settings } from './settings/settings.ts'
 import { stageVersion } from './stage/stage.ts'
-import { approvedHashes, loadState, quarantinedAt, saveState, type State, withQuarantined } from './home/state.ts'
+import { loadState, saveState, withQuarantined } from './home/state.ts'
 import type { Monotonic } from './trial/trial-clock.ts'
 import { userAgentOf } from './poll/user-agent.ts'
 
@@ -92,9 +88,9 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
 
   const request = { userAgent, secretHeaders: settings.headers, stallMs: settings.stallMs, signal: deps.signal }
   const polled = await pollManifest(home, state, { url: settings.url, ...request })
-  const manifest = acceptManifest(settings, state, polled, deps)
+  const manifest = acceptManifest(settings, state, polled, deps.clock)
   const base = new URL(manifest.rollout.base ?? '', settings.url)
-  const now = timeOf(state, deps)
+  const now = timeOf(state, deps.clock())
   const platform = options.platform ?? platformOf(process.platform, process.arch)
   const facts = factsOf(settings, state, { id: settings.id ?? id, running, platform }, now)
   const others = new Map<string, Verified<Release> | undefined>()
@@ -104,7 +100,8 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     others.set(ref.release, await releaseFor(ref, manifest))
     decision = decide(manifest, facts, now, others)
   }
-  deps.emit({ kind: 'checked', decision, sequence: manifest.rollout.sequence })
+  const { sequence, poll } = manifest.rollout
+  deps.emit({ kind: 'checked', decision, sequence, intervalMs: pollIntervalMs(settings, poll) })
   const checked = { kind: 'checked', decision, manifest, facts, others, now } as const
   if (decision.kind !== 'install' || !options.apply) return checked
 
@@ -153,40 +150,6 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   }
 }
 
-/**
- * Verifies what a poll brought, and remembers it. Roots that were accepted are kept even if the manifest is refused.
- * @throws MoultError ERR_MANIFEST_* or ERR_TRUST_*
- */
-function acceptManifest(
-  settings: Settings,
-  state: State,
-  polled: PolledManifest,
-  deps: UpdateDeps,
-): Verified<Manifest> {
-  const { home } = settings
-  const { channel } = settings
-  const trust = { root: state.root, channel, floor: state.floors[channel] ?? NO_FLOOR }
-  const verdict = verifyManifest(polled.bytes, trust, timeOf(state, deps))
-  const { root } = verdict.trust
-  // A revoked rollout key voids what other channels had counted, too.
-  const others = isRoleTightened('rollout', state.root, root) ? {} : state.floors
-  const floors = { ...others, [channel]: verdict.trust.floor }
-  if (verdict.kind === 'refused') {
-    if (root !== state.root) saveState(home, { ...state, root, floors })
-    throw verdict.error
-  }
-  const digest = sha256(polled.bytes)
-  // Compared with the file, not with what the state says of it: a damaged copy comes back whole.
-  if (polled.isFresh && readIfPossible(home.manifest)?.equals(polled.bytes) !== true)
-    replaceFile(home.disk, home.manifest, polled.bytes)
-  const cached = { sha256: digest, url: settings.url.href, ...(polled.etag === undefined ? {} : { etag: polled.etag }) }
-  // A signed date raises the time floor only as far as the clock agrees: one dated in the future by a broken or stolen
-  // key would else make every later statement look expired.
-  const issued = Math.min(parseDate(verdict.manifest.rollout.issued) ?? 0, deps.clock())
-  saveState(home, { ...state, root, floors, cached, timeFloorMs: Math.max(state.timeFloorMs, issued) })
-  return verdict.manifest
-}
-
 function installedBy(settings: Settings, manifest: Manifest): InstalledRollout {
   const { root } = loadState(settings.home, settings.root, () => undefined)
   return { channel: settings.channel, sequence: manifest.rollout.sequence, root: root.version }
@@ -232,28 +195,6 @@ function lateError({ installTimeoutMs }: Settings, version: string, cause: unkno
     hint: 'A slow disk or preflight may need a longer `installTimeout`.',
     cause,
   })
-}
-
-/** The time, never earlier than a date that is known to be past. */
-function timeOf(state: State, deps: UpdateDeps): number {
-  return Math.max(deps.clock(), state.timeFloorMs, BUILT_AT_MS)
-}
-
-function factsOf(
-  { policy, labels, timezone }: Settings,
-  state: State,
-  who: Pick<AgentFacts, 'id' | 'running' | 'platform'>,
-  now: number,
-): AgentFacts {
-  const { needsApproval, windows, percentCap, pin } = policy
-  return {
-    ...who,
-    labels,
-    timezone,
-    quarantine: quarantinedAt(state, now),
-    rollbackFloor: state.rollbackFloor,
-    policy: { percentCap, windows, pin, ...(needsApproval ? { approved: approvedHashes(state) } : {}) },
-  }
 }
 
 /** From here on the new version is what runs next: one atomic, durable replacement of the launch record. */

@@ -1,3 +1,4 @@
+import type { Flags } from '../manifests/index.ts'
 import type { AgentEvent } from './events/events.ts'
 import type { SettingsFile } from './settings/settings-file.ts'
 
@@ -16,6 +17,8 @@ export interface UpdaterOptions {
   restart?: () => void | Promise<void>
   /** Takes the events; without it, all but details are lines on standard error. */
   onEvent?: (event: AgentEvent) => void
+  /** Takes the feature flags: at the start, when there are any, and when they have changed. */
+  onFlags?: (flags: Flags) => void
   /** Waits this long before the first poll instead of a random part of the interval: milliseconds. */
   firstPollMs?: number
   env?: Readonly<Record<string, string | undefined>>

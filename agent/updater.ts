@@ -1,8 +1,7 @@
 // The updater of a running program: polls, installs, and sees a new version through its probation. Nothing that goes
 // wrong in here stops the program; it becomes an event.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
+import type { Flags } from '../manifests/index.ts'
 import { EventSink } from './events/event-sink.ts'
 import { healthCheckOf } from './trial/health.ts'
 import { homeAt } from './home/home.ts'
@@ -10,11 +9,13 @@ import { Journal } from './report/journal.ts'
 import type { CheckResult } from './report/last-check.ts'
 import { launcherWarnings, type LaunchRecord, readLaunchRecord } from './home/launch-record.ts'
 import { withLock } from './home/lock.ts'
-import { retryAfterOf } from './poll/poll.ts'
+import { FleetTerms } from './poll/fleet-terms.ts'
 import { runProbation } from './trial/probation.ts'
 import { drain, exitForUpdate } from './restart/restart.ts'
 import { restartItself } from './restart/restart-methods.ts'
-import { firstPollDelayMs, nextPollDelayMs, POLL_INTERVAL_MS } from './poll/schedule.ts'
+import { PollDelays } from './poll/poll-delays.ts'
+import { POLL_INTERVAL_MS } from './poll/schedule.ts'
+import { Waits } from './poll/waits.ts'
 import { loadSettings, type Settings } from './settings/settings.ts'
 import { endTrial, finishUpdate, giveUp, type TrialContext, type TrialEnd } from './trial/trial.ts'
 import type { UpdateDeps } from './update.ts'
@@ -22,9 +23,6 @@ import { updateRole } from './settings/update-role.ts'
 import { isLaunched, type RunningProgram, settleRunning, updateRunning } from './update-running.ts'
 import type { UpdaterOptions } from './updater-options.ts'
 
-/** On probation polls come quicker until one succeeds: without it the new version cannot be confirmed. */
-const TRIAL_INTERVAL_MS = 10_000
-const TRIAL_POLL_MIN_MS = 1000
 const SETTINGS_RETRY_MS = 1000
 
 export class Updater {
@@ -32,8 +30,8 @@ export class Updater {
   readonly #events: EventSink
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
-  /** End the present waits: that of the polls, and that of a probation whose end cannot be written down. */
-  readonly #wakes = new Set<AbortController>()
+  /** That of the polls, and that of a probation whose end cannot be written down. */
+  readonly #waits = new Waits()
   /** Ends the present check. A signal of its own for each: one that lives as long as the process gathers listeners. */
   #work = new AbortController()
   #checking: Promise<CheckResult> | undefined
@@ -44,11 +42,11 @@ export class Updater {
   #isLaunched = false
   /** Another version is in place, and the restart that was asked for has not come. */
   #isReplaced = false
-  #failures = 0
+  #terms: FleetTerms | undefined
 
   constructor(options: UpdaterOptions) {
     this.#options = options
-    this.#events = new EventSink(options.onEvent)
+    this.#events = new EventSink(options.onEvent, undefined, options.onFlags)
   }
 
   /** Starts polling in the background; never throws. The process may end while it waits. */
@@ -56,6 +54,11 @@ export class Updater {
     this.#running ??= this.#run().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#events.emit({ kind: 'check-failed', error })
     })
+  }
+
+  /** By the last manifest that verified, also that of an earlier run; `{}` before any, and where updates are off. */
+  get flags(): Flags {
+    return this.#terms?.flags ?? {}
   }
 
   /** Ends polling; a download that is under way is dropped and resumed another time. */
@@ -66,7 +69,7 @@ export class Updater {
 
   /** Polls now instead of when the interval is over. */
   checkNow(): void {
-    for (const wake of this.#wakes) wake.abort()
+    this.#waits.wake()
   }
 
   /** The agent vouches for its own health: its probation ends as soon as the manifest was verified once. */
@@ -77,23 +80,27 @@ export class Updater {
   async #run(): Promise<void> {
     const settings = await this.#readSettings()
     if (settings === undefined) return
-    const role = updateRole(settings)
-    if (role.warning !== undefined) this.#events.warn(role.warning)
-    if (role.kind === 'none') return
+    const { warning } = updateRole(settings)
+    if (warning !== undefined) this.#events.warn(warning)
+    const terms = this.#terms
+    if (terms === undefined) return
     const journal = new Journal(settings, this.#deps())
     this.#events.keep(journal.note)
     for (const warning of launcherWarnings(this.#options.env ?? process.env)) this.#events.warn(warning)
     const record = await this.#settled(settings)
     if (record === undefined) return
     const { version } = this.#options
-    this.#events.emit({ kind: 'started', version, url: settings.url.href, intervalMs: settings.intervalMs })
+    this.#events.emit({ kind: 'started', version, url: settings.url.href, intervalMs: terms.intervalMs })
     this.#isLaunched = isLaunched(record, version, this.#options.env ?? process.env)
     if (!this.#isLaunched)
       this.#events.warn(`version ${version} runs, but ${record.version} is installed: is the launcher used?`)
     this.#isOnTrial = record.trial !== undefined && record.version === version
     if (this.#isOnTrial) await this.#endTrial(settings, await finishUpdate(settings, record, this.#trialContext()))
     if (this.#stop.signal.aborted) return
-    await Promise.all([this.#poll(settings, journal), this.#isOnTrial ? this.#probation(settings, record) : undefined])
+    await Promise.all([
+      this.#poll(settings, terms, journal),
+      this.#isOnTrial ? this.#probation(settings, record) : undefined,
+    ])
   }
 
   /** Settings that cannot be read now, such as a file that is just being written, are read again later. */
@@ -112,6 +119,9 @@ export class Updater {
     ) {
       try {
         const settings = loadSettings(home, env, this.#options.settings)
+        // At once and not after the first wait: a program reads its flags as soon as it has started us.
+        if (updateRole(settings).kind !== 'none')
+          this.#terms ??= new FleetTerms(settings, this.#options.version, this.#events.emit)
         if (settings.enabled) return settings
         this.#events.warn('updates are switched off by the settings')
         return undefined
@@ -141,40 +151,33 @@ export class Updater {
     }
   }
 
-  async #poll(settings: Settings, journal: Journal): Promise<void> {
-    const { firstPollMs, random = Math.random } = this.#options
-    const { intervalMs } = settings
-    const trialDelayMs = (): number => Math.min(intervalMs, firstPollDelayMs(TRIAL_INTERVAL_MS, random()))
-    let delayMs = firstPollMs ?? firstPollDelayMs(intervalMs, random())
-    if (this.#isOnTrial) delayMs = Math.min(delayMs, trialDelayMs())
+  async #poll(settings: Settings, terms: FleetTerms, journal: Journal): Promise<void> {
+    const { firstPollMs, random } = this.#options
+    const delays = new PollDelays(terms, random)
+    let delayMs = delays.first(firstPollMs, this.#isOnTrial)
     for (;;) {
       await this.#wait(delayMs)
       if (this.#stop.signal.aborted) return
-      this.#checking = this.#check(settings)
+      this.#checking = this.#check(settings, terms)
       const result = await this.#checking
       if (this.#stop.signal.aborted) return
       journal.check(result)
       if (result.kind === 'swapped') await this.#restart(settings)
       if (this.#stop.signal.aborted) return
-      const askedMs = result.kind === 'failed' ? retryAfterOf(result.error) : 0
-      delayMs = nextPollDelayMs(intervalMs, this.#failures, askedMs, random())
-      // Whatever the host asks for: without one good poll before the deadline the version is rolled back.
-      if (this.#isOnTrial && !this.#hasVerified)
-        delayMs = Math.max(Math.min(intervalMs, TRIAL_POLL_MIN_MS), trialDelayMs())
+      delayMs = delays.after(result, this.#isOnTrial && !this.#hasVerified)
       if (result.kind === 'failed') this.#events.emit({ kind: 'check-failed', error: result.error, nextMs: delayMs })
     }
   }
 
-  async #check(settings: Settings): Promise<CheckResult> {
+  async #check(settings: Settings, terms: FleetTerms): Promise<CheckResult> {
     this.#work = new AbortController()
     const deps = { ...this.#deps(), signal: this.#work.signal }
     try {
       const result = await withLock(settings.home, () => updateRunning(settings, this.#facts(), deps))
+      terms.take(result)
       this.#hasVerified = true
-      this.#failures = 0
       return result
     } catch (error) {
-      this.#failures += 1
       return { kind: 'failed', error }
     }
   }
@@ -237,11 +240,7 @@ export class Updater {
   }
 
   async #wait(delayMs: number): Promise<void> {
-    if (this.#stop.signal.aborted) return
-    const wake = new AbortController()
-    this.#wakes.add(wake)
-    await sleep(delayMs, undefined, { signal: wake.signal, ref: false }).catch(() => undefined)
-    this.#wakes.delete(wake)
+    if (!this.#stop.signal.aborted) await this.#waits.wait(delayMs)
   }
 
   #deps(): UpdateDeps {

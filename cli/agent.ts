@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { registerAgentApprove } from './agent/approve.ts'
 import { registerAgentCheck } from './agent/check.ts'
 import { registerAgentConfirm } from './agent/confirm.ts'
+import { registerAgentFlags } from './agent/flags.ts'
 import { registerAgentExplain } from './agent/explain.ts'
 import { registerAgentHistory } from './agent/history.ts'
 import { registerAgentInstall } from './agent/install.ts'
@@ -21,6 +22,7 @@ export function registerAgentCommands(program: Command): void {
   registerAgentStatus(agent)
   registerAgentHistory(agent)
   registerAgentExplain(agent)
+  registerAgentFlags(agent)
   registerAgentApprove(agent)
   registerAgentConfirm(agent)
   registerAgentRollback(agent)

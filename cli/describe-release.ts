@@ -7,7 +7,7 @@ export function describeRelease(result: ReleaseResult): string[] {
   const what = `${name} ${version} on ${channel}`
   const heading = {
     published: `Published ${what} to ${target}`,
-    planned: `Plan for ${what} to ${target}: built, and nothing published`,
+    planned: `Plan for ${what} to ${target}: nothing was published`,
     prepared: `Released ${what} to ${target}; nobody gets it before \`moult rollout set ${version}\``,
     unchanged: `Already live: ${what} in ${target}; its rollout was left as it is`,
   }[kind]
@@ -18,9 +18,22 @@ export function describeRelease(result: ReleaseResult): string[] {
       ({ path, size, action }) => `  ${action.padEnd(5)} ${path.padEnd(width)}  ${formatSize(size).padStart(9)}`,
     ),
     ...hooksText(hooks),
-    ...(rollout === undefined
-      ? []
-      : [`Sequence ${rollout.sequence}, ${stagesText(rollout.stages)}, good until ${rollout.expires}`]),
+    ...rolloutText(rollout),
+  ]
+}
+
+function rolloutText(rollout: ReleaseResult['rollout']): string[] {
+  if (rollout === undefined) return []
+  const { sequence, stages, expires, spread, poll, paused, rules = [], flags = [], fallback, rollback } = rollout
+  return [
+    `Sequence ${sequence}, ${stagesText(stages)}, good until ${expires}`,
+    ...(paused === true ? ['Paused: nobody installs it before `moult rollout resume`'] : []),
+    ...(spread === undefined ? [] : [`Each stage is spread over ${spread}`]),
+    ...(poll === undefined ? [] : [`Agents poll every ${poll}`]),
+    ...(rollback === undefined ? [] : [`These go back to it: ${rollback.join(', ')}`]),
+    ...(fallback === undefined ? [] : [`Held-back agents are offered ${fallback}`]),
+    ...rules.map((rule) => `Rule: ${rule}`),
+    ...flags.map((flag) => `Flag: ${flag}`),
   ]
 }
 

@@ -10,8 +10,12 @@ import { registerK8sCommands } from './k8s.ts'
 import { registerKeysCommands } from './keys.ts'
 import { packageVersion } from './package-version.ts'
 import { registerPresign } from './presign.ts'
+import { registerPreview } from './preview.ts'
+import { registerPromote } from './promote.ts'
 import { registerPrune } from './prune.ts'
+import { registerRefresh } from './refresh.ts'
 import { registerRelease } from './release.ts'
+import { registerRollback } from './rollback.ts'
 import { registerRolloutCommands } from './rollout.ts'
 import { registerRootCommands } from './root.ts'
 import { runProgram } from './run-program.ts'
@@ -27,6 +31,10 @@ const program = new Command('moult')
 registerInit(program)
 registerRelease(program)
 registerRolloutCommands(program)
+registerPromote(program)
+registerRollback(program)
+registerRefresh(program)
+registerPreview(program)
 registerVerify(program)
 registerPresign(program)
 registerPrune(program)

@@ -3,20 +3,17 @@ import type { Command } from 'commander'
 
 import { MoultError } from '../manifests/errors.ts'
 import { describeRelease } from './describe-release.ts'
-import { parsePercent } from './parse-percent.ts'
 import { askPassphrase, PASSPHRASE_OPTION } from './passphrase.ts'
 import { printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
+import { addTermsOptions, termsFrom, type TermsOptions } from './rollout/terms-options.ts'
 import { runCommand } from './run-command.ts'
 import { takeEnvironment } from './take-environment.ts'
 
-interface Options {
+interface Options extends TermsOptions {
   config?: string
   next?: boolean
   channel?: string
-  percent?: string
-  stages?: string
-  expires?: string
   notes?: string
   notesFile?: string
   minVersion?: string
@@ -30,15 +27,13 @@ interface Options {
 }
 
 export function registerRelease(program: Command): void {
-  program
+  const command = program
     .command('release')
     .description('build, hash, sign and publish a version')
     .argument('[version]', 'default: where `version` of the configuration says')
     .option('--next', 'the next patch after the live version')
     .option('--channel <name>', 'default: of the configuration, or stable')
-    .option('--percent <n>', 'share of the fleet, from the start')
-    .option('--stages <list>', 'e.g. 0h:5%,24h:25%,48h:100%')
-    .option('--expires <duration>', 'how long the rollout is good without a refresh, e.g. 90d')
+  addTermsOptions(command)
     .option('--notes <text>', 'release notes')
     .option('--notes-file <file>', 'release notes from a file')
     .option('--min-version <version>', 'agents older than this update at once')
@@ -59,14 +54,18 @@ async function runRelease(version: string | undefined, options: Options, signal:
   if (version !== undefined && options.next === true) {
     throw new MoultError('ERR_USAGE_INVALID', `--next: expected no version beside it, got ${version}`)
   }
-  const { notes, notesFile, percent, passphraseFile, ...rest } = options
+  const { config, next, channel, notes, notesFile, passphraseFile, baseUrl, plan, rollout } = options
+  const { minVersion, rollbackFloor, containerImage } = options
   const changelog = notes ?? (notesFile === undefined ? undefined : await readNotes(notesFile))
   const env = takeEnvironment()
   const { release } = await import('../release/index.ts')
   const progress = showProgress()
   try {
     const result = await release(
-      { ...rest, version, changelog, percent: parsePercent(percent) },
+      {
+        ...{ config, next, channel, version, changelog, minVersion, rollbackFloor, containerImage },
+        ...{ baseUrl, plan, rollout, ...termsFrom(options) },
+      },
       { on: progress.on, signal, env, passphrase: (path) => askPassphrase(path, { passphraseFile, env, signal }) },
     )
     progress.end()

@@ -2,8 +2,9 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 
 import { isMoultError, MoultError } from '../manifests/errors.ts'
-import type { KnownFloor, Publisher, VerifyResult } from '../release/index.ts'
+import type { HistoryResult, KnownFloor, Publisher, VerifyOptions, VerifyResult } from '../release/index.ts'
 import { hooksText } from './describe-release.ts'
+import { historyLines } from './history-text.ts'
 import { formatSize, printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
 import { reportError } from './report-error.ts'
@@ -15,6 +16,8 @@ interface Options {
   baseUrl?: string
   atLeast?: string
   remember?: string
+  history?: boolean
+  limit?: string
   config?: string
   json?: boolean
 }
@@ -29,6 +32,8 @@ export function registerVerify(program: Command): void {
     .option('--base-url <url>', 'for a folder: what its absolute URLs begin with')
     .option('--at-least <sequence>', 'refuse a manifest that is older than this')
     .option('--remember <file>', 'refuse what is older than the last check saw, and remember this one')
+    .option('--history', 'instead of the files, check every manifest of the channel, and say who did what and when')
+    .option('--limit <n>', 'with --history: no more than the last n manifests')
     .option('--config <file>', 'default: moult.config.json')
     .option('--json', 'print one JSON object')
     .action((place: string | undefined, options: Options) =>
@@ -37,7 +42,7 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(place: string | undefined, options: Options, signal: AbortSignal): Promise<number> {
-  const { DEFAULT_ROOT_FILE, openPublisher, readConfig, readRoots, verifyPublished } =
+  const { DEFAULT_ROOT_FILE, openPublisher, readConfig, readRoots, verifyHistory, verifyPublished } =
     await import('../release/index.ts')
   // With a place and a root no configuration is needed: anyone can check what anyone publishes.
   const isOptional = place !== undefined && options.root !== undefined && options.config === undefined
@@ -53,26 +58,30 @@ async function runVerify(place: string | undefined, options: Options, signal: Ab
   if (from === undefined) throw new MoultError('ERR_BUG', 'no place to verify')
   const label = typeof from === 'string' ? from : from.target
   const channel = options.channel ?? loaded?.config.channel
-  const atLeast = sequenceOf(options.atLeast)
+  const atLeast = wholeOf('at-least', 'a sequence', options.atLeast)
+  const limit = wholeOf('limit', 'a number', options.limit)
   const progress = showProgress()
   try {
     const newest = roots.at(-1) ?? roots[0]
     const isOwn = from === own || own?.target === resolve(label)
     const known = own === undefined || isOwn ? undefined : await floorOf(own, roots[0], channel)
-    const result = await verifyPublished(
-      {
-        place: from,
-        root: roots[0],
-        ...(channel === undefined ? {} : { channel }),
-        baseUrl: options.baseUrl ?? loaded?.config.baseUrl,
-        remember: options.remember,
-        known:
-          atLeast === undefined || (known !== undefined && known.sequence >= atLeast)
-            ? known
-            : { root: known?.root ?? newest, sequence: atLeast },
-      },
-      { on: progress.on, signal },
-    )
+    const what: VerifyOptions = {
+      place: from,
+      root: roots[0],
+      ...(channel === undefined ? {} : { channel }),
+      baseUrl: options.baseUrl ?? loaded?.config.baseUrl,
+      remember: options.remember,
+      known:
+        atLeast === undefined || (known !== undefined && known.sequence >= atLeast)
+          ? known
+          : { root: known?.root ?? newest, sequence: atLeast },
+    }
+    if (options.history === true) {
+      const history = await verifyHistory({ ...what, limit }, { on: progress.on, signal })
+      progress.end()
+      return await reportHistory(history, label, options)
+    }
+    const result = await verifyPublished(what, { on: progress.on, signal })
     progress.end()
     printVerified(label, result, options)
     return 0
@@ -100,14 +109,30 @@ function printVerified(from: string, result: VerifyResult, options: Options): vo
   ])
 }
 
+/** What is newer than a break is told all the same. */
+async function reportHistory(result: HistoryResult, place: string, options: Options): Promise<number> {
+  const { end, ...told } = result
+  const lines = historyLines(result)
+  if (end.kind !== 'broken') {
+    const whole = { kind: 'verified', finding: 'sound', place, ...told, end: end.kind }
+    printResult(options.json, whole, [
+      `Verified the history of ${result.name} on ${result.channel} in ${place}`,
+      ...lines,
+    ])
+    return 0
+  }
+  if (options.json !== true) console.log(lines.join('\n'))
+  return reportFinding(end.error, place, options, { ...told, end: end.kind })
+}
+
 /** The code is for programs, the finding for the person who has to do something. */
-async function reportFinding(error: unknown, place: string, { json = false }: Options): Promise<number> {
+async function reportFinding(error: unknown, place: string, { json = false }: Options, more = {}): Promise<number> {
   const { diagnose } = await import('../release/index.ts')
   const diagnosis = isMoultError(error) ? diagnose(error) : undefined
   if (diagnosis === undefined || !isMoultError(error)) throw error
   const { finding, meaning, advice } = diagnosis
   if (json) {
-    console.log(JSON.stringify({ kind: 'refused', finding, meaning, advice, place, error }))
+    console.log(JSON.stringify({ kind: 'refused', finding, meaning, advice, place, error, ...more }))
     return error.exitCode
   }
   const exit = reportError(error, false)
@@ -127,12 +152,9 @@ async function floorOf(own: Publisher, root: KnownFloor['root'], channel = 'stab
   return { root: live.root, sequence: rollout.sequence, digest: rolloutDigest }
 }
 
-function sequenceOf(text: string | undefined): number | undefined {
+function wholeOf(option: string, what: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const sequence = /^\d{1,16}$/.test(text) ? Number(text) : 0
-  if (sequence >= 1 && sequence <= Number.MAX_SAFE_INTEGER) return sequence
-  throw new MoultError(
-    'ERR_USAGE_INVALID',
-    `--at-least: expected a sequence of at least 1, got ${JSON.stringify(text)}`,
-  )
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : 0
+  if (number >= 1 && number <= Number.MAX_SAFE_INTEGER) return number
+  throw new MoultError('ERR_USAGE_INVALID', `--${option}: expected ${what} of at least 1, got ${JSON.stringify(text)}`)
 }

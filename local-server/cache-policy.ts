@@ -4,7 +4,7 @@ const IMMUTABLE = 'public, max-age=31536000, immutable'
 /** Keep it, but ask each time; the ETag makes the answer a 304. */
 const REVALIDATE = 'no-cache'
 
-const IMMUTABLE_FOLDERS: ReadonlySet<string> = new Set(['bin', 'releases', 'trust'])
+const IMMUTABLE_FOLDERS: ReadonlySet<string> = new Set(['bin', 'history', 'releases', 'trust'])
 const MUTABLE_NAMES: ReadonlySet<string> = new Set(['version.json', 'feed.atom'])
 
 export function cacheControlOf(segments: readonly string[]): string {

@@ -163,18 +163,22 @@ function isUrgent(reason: Extract<Decision, { kind: 'install' }>['reason']): boo
   return reason === 'rollback' || reason === 'forced'
 }
 
-/** The release before, for those that the present one is held back from: never older than what runs. */
+/**
+ * The release before, for those that the present one is held back from: older than what runs only where the publisher
+ * wants that to be left.
+ */
 function fallbackFor(
   { rollout }: Manifest,
   course: Extract<Course, { kind: 'held' }>,
   { running, policy }: AgentFacts,
   others: OtherReleases,
 ): ReleaseRef | undefined {
-  const { fallback } = rollout
+  const { fallback, rollback = [] } = rollout
   // A rule holds them where they are, or the host does not take part.
   if (fallback === undefined || course.reason === 'hold' || course.isByHost === true) return undefined
   if (others.has(fallback.release) && others.get(fallback.release) === undefined) return undefined
-  if (running !== undefined && compareVersions(fallback.version, running) <= 0) return undefined
+  const mustLeave = running !== undefined && rollback.includes(running) && !rollback.includes(fallback.version)
+  if (running !== undefined && !mustLeave && compareVersions(fallback.version, running) <= 0) return undefined
   return policy?.pin === undefined || isInRange(fallback.version, policy.pin) ? fallback : undefined
 }
 

@@ -1,6 +1,7 @@
 // The pure core: formats, canonical bytes, signatures, roots, verification, decision. No file system, no network, no
 // environment and no clock of its own: bytes and `now` come in, verdicts go out.
 
+export { flagsFor } from './agent-flags.ts'
 export { BUCKETS, type Draw, draw, isBelowShare, rolloutBucket } from './bucket.ts'
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
 export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
@@ -76,6 +77,7 @@ export {
   type ReleaseRef,
   type Rule,
   type RuleMatch,
+  type RuleSubject,
   rulesShape,
   rulingFor,
   type Stage,
@@ -88,6 +90,7 @@ export {
   hashShape,
   nameShape,
   type Signature,
+  signersOf,
   type SigningRole,
   statementDigest,
   versionShape,

@@ -11,8 +11,10 @@ import { isInRange } from './version-range.ts'
 import { compareVersions } from './versions.ts'
 
 export type Course = RolloutPosition &
-  Pick<Ruling, 'windows'> &
-  (
+  Pick<Ruling, 'windows'> & {
+    /** When the next stage begins for agents like this one; milliseconds since 1970. */
+    readonly nextStageMs?: number | undefined
+  } & (
     | { readonly kind: 'stay' | 'downgrade' }
     | {
         readonly kind: 'go'
@@ -38,19 +40,20 @@ export function courseOf(manifest: Manifest, facts: AgentFacts, now: number): Co
   const common = {
     bucket: entry.bucket,
     percent: entry.percent,
+    nextStageMs: entry.nextStageMs,
     ...(windows === undefined ? {} : { windows }),
   }
   const order = running === undefined ? 1 : compareVersions(release.version, running)
   const goesBack = order < 0 && (rollout.rollback ?? []).includes(running ?? '')
   const isForced = isForcedFrom(running, release.min_version, release.version)
+  const pin = isLeftAtOnce(manifest, move.pin?.version) ? undefined : move.pin
 
   if (!goesBack && !isForced) {
-    if (move.pin !== undefined) {
-      const isThere = running !== undefined && compareVersions(move.pin.version, running) === 0
+    if (pin !== undefined) {
+      const isThere = running !== undefined && compareVersions(pin.version, running) === 0
       if (isThere) return { ...common, kind: 'stay' }
-      if (isOutside(move.pin.version, policy?.pin))
-        return { ...common, kind: 'held', reason: 'host-pin', isByHost: true }
-      return { ...common, kind: 'go', reason: 'pinned', ref: move.pin }
+      if (isOutside(pin.version, policy?.pin)) return { ...common, kind: 'held', reason: 'host-pin', isByHost: true }
+      return { ...common, kind: 'go', reason: 'pinned', ref: pin }
     }
     if (order === 0) return { ...common, kind: 'stay' }
     if (order < 0) return { ...common, kind: 'downgrade' }
@@ -64,7 +67,9 @@ export function courseOf(manifest: Manifest, facts: AgentFacts, now: number): Co
   if (running === undefined && (rollout.fallback === undefined || isBelowShare(entry.bucket, entry.percent)))
     return { ...common, kind: 'go', reason: 'first' }
   if (entry.isOpen) return { ...common, kind: 'go', reason: 'newer' }
-  return { ...common, kind: 'held', reason: 'stage', untilMs: entry.opensMs, isByHost: entry.isCapped }
+  // The cap of the host holds updates back; a machine with nothing on it takes what others have.
+  const isByHost = entry.isCapped && running !== undefined
+  return { ...common, kind: 'held', reason: 'stage', untilMs: entry.opensMs, isByHost }
 }
 
 interface Entry extends RolloutPosition {
@@ -72,6 +77,7 @@ interface Entry extends RolloutPosition {
   /** When it opens, if that is known. */
   readonly opensMs?: number | undefined
   readonly isCapped: boolean
+  readonly nextStageMs: number | undefined
 }
 
 /**
@@ -87,13 +93,13 @@ function entryOf(
   const { percentCap = 100 } = facts.policy ?? {}
   const { bucket, place } = draw(rollout.salt ?? releaseDigest, facts.id)
   const delayMs = Math.floor((parseDuration(rollout.spread ?? '') ?? 0) * place)
-  const ordered = inOrder(stages)
+  const timed = inOrder(stages)
   const isIn = (stage: TimedStage): boolean => isBelowShare(bucket, Math.min(stage.percent, percentCap))
 
-  const begun = ordered.filter(({ atMs }) => atMs <= now)
+  const begun = timed.filter(({ atMs }) => atMs <= now)
   const percent = Math.min(begun.at(-1)?.percent ?? 0, percentCap)
   const since = begun.findLastIndex((stage) => !isIn(stage)) + 1
-  const own = begun[since] ?? ordered.find((stage) => stage.atMs > now && isIn(stage))
+  const own = begun[since] ?? timed.find((stage) => stage.atMs > now && isIn(stage))
   const opensMs = own === undefined ? undefined : own.atMs + delayMs
   return {
     bucket,
@@ -101,6 +107,7 @@ function entryOf(
     isOpen: opensMs !== undefined && opensMs <= now,
     opensMs,
     isCapped: !isBelowShare(bucket, percentCap),
+    nextStageMs: timed.find(({ atMs }) => atMs > now)?.atMs,
   }
 }
 
@@ -113,14 +120,28 @@ function isOutside(version: string, pin: string | undefined): boolean {
   return pin !== undefined && !isInRange(version, pin)
 }
 
-function inOrder(stages: readonly Stage[]): TimedStage[] {
-  return stages
+/** A statement never changes, and is asked for each agent of a fleet. */
+const ordered = new WeakMap<readonly Stage[], readonly TimedStage[]>()
+
+function inOrder(stages: readonly Stage[]): readonly TimedStage[] {
+  const known = ordered.get(stages)
+  if (known !== undefined) return known
+  const timed = stages
     .map(({ at, percent }) => ({ atMs: parseDate(at) ?? Number.POSITIVE_INFINITY, percent }))
     .toSorted((a, b) => a.atMs - b.atMs)
+  ordered.set(stages, timed)
+  return timed
 }
 
 /** A minimum above the offered version could never be met, so it forces nothing. */
 function isForcedFrom(running: string | undefined, minimum: string | undefined, offered: string): boolean {
   if (running === undefined || minimum === undefined) return false
   return compareVersions(minimum, offered) <= 0 && compareVersions(running, minimum) < 0
+}
+
+/** Who is pinned to a version that this same manifest sends on would go to and fro for ever. */
+function isLeftAtOnce({ release, rollout }: Manifest, pinned: string | undefined): boolean {
+  if (pinned === undefined) return false
+  const isSentBack = compareVersions(release.version, pinned) < 0 && (rollout.rollback ?? []).includes(pinned)
+  return isSentBack || isForcedFrom(pinned, release.min_version, release.version)
 }

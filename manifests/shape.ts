@@ -2,6 +2,9 @@
 // the project publishes for its configuration files, so the two cannot drift apart.
 
 import { nearestName } from './nearest-name.ts'
+import { ShapeMismatch } from './shape-mismatch.ts'
+
+export { ShapeMismatch }
 
 export type JsonSchema = Record<string, unknown>
 
@@ -21,30 +24,6 @@ export type Fields = Readonly<Record<string, Shape<unknown>>>
 type OptionalKeys<F extends Fields> = { [K in keyof F]: F[K] extends OptionalShape<unknown> ? K : never }[keyof F]
 type ObjectOf<F extends Fields> = { [K in Exclude<keyof F, OptionalKeys<F>>]: ShapeOf<F[K]> } & {
   [K in OptionalKeys<F>]?: ShapeOf<F[K]>
-}
-
-/** What is wrong and where; its message reads `path: expected X, got Y`. */
-export class ShapeMismatch extends Error {
-  readonly path: string
-  readonly expected: string
-  readonly got: string
-  /** The known name nearest to an unknown one. */
-  readonly nearest: string | undefined
-
-  constructor(path: string, expected: string, got: string, nearest?: string) {
-    super(`${path === '' ? 'the document' : path}: expected ${expected}, got ${got}`)
-    this.name = 'ShapeMismatch'
-    this.path = path
-    this.expected = expected
-    this.got = got
-    this.nearest = nearest
-  }
-
-  /** The fields for an error's details. */
-  get details(): Record<string, unknown> {
-    const { path, expected, got, nearest } = this
-    return { path, expected, got, ...(nearest === undefined ? {} : { nearest }) }
-  }
 }
 
 export function string(options: { pattern?: RegExp; max?: number; says?: string } = {}): Shape<string> {

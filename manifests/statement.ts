@@ -73,6 +73,11 @@ export function assertSigned(
   }
 }
 
+/** The keys of a role by which a document is signed: those that `assertSigned` counts. */
+export function signersOf(document: JsonObject, unsigned: readonly string[], role: SigningRole): KeyId[] {
+  return validSigners(readSignatures('document', document), signedBytes(document, unsigned), [role])
+}
+
 function validSigners(signatures: readonly Signature[], message: Uint8Array, roles: readonly SigningRole[]): KeyId[] {
   const valid = new Set<KeyId>()
   const tries = new Map<KeyId, number>()

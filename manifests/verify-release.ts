@@ -4,7 +4,7 @@ import { type Release, RELEASE_FORMAT, RELEASE_UNSIGNED, releaseShape } from './
 import type { Root } from './root.ts'
 import type { ReleaseRef } from './rule.ts'
 import { assertSigned, checkShape, statementDigest } from './statement.ts'
-import { type JsonObject, parseStrictJson } from './strict-json.ts'
+import { parseStrictJson } from './strict-json.ts'
 import type { Verified } from './verify-manifest.ts'
 
 /**
@@ -20,11 +20,11 @@ export function verifyRelease(bytes: Uint8Array, ref: ReleaseRef, root: Root): V
     throw new MoultError('ERR_MANIFEST_SCHEMA', 'the release: expected an object')
   if (document['format'] !== RELEASE_FORMAT)
     throw new MoultError('ERR_MANIFEST_FORMAT', `not of format ${RELEASE_FORMAT}: the release`)
-  const release = checkShape(releaseShape, document as JsonObject, '')
-  assertSigned('release', document as JsonObject, RELEASE_UNSIGNED, root.roles.release)
+  const release = checkShape(releaseShape, document, '')
+  assertSigned('release', document, RELEASE_UNSIGNED, root.roles.release)
   if (release.name !== root.name || release.version !== ref.version)
     throw new MoultError('ERR_TRUST_TARGET', `for ${release.name} ${release.version}: the release`)
-  if (statementDigest(document as JsonObject, RELEASE_UNSIGNED) !== ref.release)
+  if (statementDigest(document, RELEASE_UNSIGNED) !== ref.release)
     throw new MoultError('ERR_TRUST_BINDING', `not the one that the rollout names: release ${ref.version}`)
   return release as Verified<Release>
 }

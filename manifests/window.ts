@@ -73,7 +73,10 @@ export function nextMeeting(lists: WindowLists, now: number): number | undefined
 
 /** Whether any of the windows is open. @param now milliseconds since 1970 */
 export function isWindowOpen(windows: readonly MaintenanceWindow[], now: number): boolean {
-  return windows.some((window) => isTimezone(window.timezone) && isOpenAt(window, wallClockOf(window.timezone)(now)))
+  return windows.some((window) => {
+    const wallClock = wallClockOf(window.timezone)
+    return wallClock !== undefined && isOpenAt(window, wallClock(now))
+  })
 }
 
 /**
@@ -87,26 +90,30 @@ export function nextOpening(windows: readonly MaintenanceWindow[], now: number):
 
 /** The IANA name of a zone that this runtime knows, or an offset such as +02:00 where it takes one. */
 export function isTimezone(text: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: text }) !== undefined
-  } catch {
-    return false
-  }
+  return wallClockOf(text) !== undefined
 }
 
 /** What a wall clock shows, as the UTC time that would show the same: the difference is the zone's offset. */
 type WallClock = (timeMs: number) => number
 
-function wallClockOf(timezone: string): WallClock {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-  })
+/** Making one costs a hundred times what a look at it does; a statement may name many zones, so few are kept. */
+const wallClocks = new Map<string, WallClock>()
+const WALL_CLOCKS_MAX = 64
+
+/** @returns undefined for a zone that this runtime does not know */
+function wallClockOf(timezone: string): WallClock | undefined {
+  const kept = wallClocks.get(timezone)
+  if (kept !== undefined) return kept
+  const made = makeWallClock(timezone)
+  if (made === undefined) return undefined
+  if (wallClocks.size >= WALL_CLOCKS_MAX) wallClocks.clear()
+  wallClocks.set(timezone, made)
+  return made
+}
+
+function makeWallClock(timezone: string): WallClock | undefined {
+  const format = formatOf(timezone)
+  if (format === undefined) return undefined
   return (timeMs) => {
     const shown = new Map(format.formatToParts(timeMs).map(({ type, value }) => [type, Number(value)]))
     const part = (type: Intl.DateTimeFormatPartTypes): number => shown.get(type) ?? 0
@@ -114,9 +121,18 @@ function wallClockOf(timezone: string): WallClock {
   }
 }
 
+function formatOf(timeZone: string): Intl.DateTimeFormat | undefined {
+  const shown = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' } as const
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', ...shown })
+  } catch {
+    return undefined
+  }
+}
+
 function openingOf(window: MaintenanceWindow, now: number): number | undefined {
-  if (!isTimezone(window.timezone)) return undefined
   const wallClock = wallClockOf(window.timezone)
+  if (wallClock === undefined) return undefined
   const offsetAt = (timeMs: number): number => wallClock(timeMs) - timeMs
   if (isOpenAt(window, wallClock(now))) return now
   // Offsets are whole minutes, so windows open on whole minutes.

@@ -7,15 +7,20 @@ import type { Live } from './live.ts'
  */
 export function assertReleasable(version: string, live: Live | undefined, now: number): void {
   if (live === undefined) return
-  const { release, rollout } = live.manifest
+  const { release } = live.manifest
   // Build metadata does not order versions, so 1.0.0+2 is not newer than 1.0.0+1.
   const isNewer = compareVersions(version, release.version) > 0
   if (!isNewer && version !== release.version) {
     throw new MoultError('ERR_POLICY_REFUSED', `not newer than the live ${release.version}: ${version}`, {
-      hint: 'Agents do not go back. Release the old code under a new version.',
+      hint: 'Agents do not go back by themselves: send them with `moult rollback`, or release the old code under a new version.',
       details: { version, live: release.version },
     })
   }
+  assertAfter(live, now)
+}
+
+/** Refuses a statement that would be dated before the last. @throws MoultError ERR_TRUST_DATE */
+export function assertAfter({ manifest: { rollout } }: Live, now: number): void {
   const issued = parseDate(rollout.issued) ?? 0
   if (Math.floor(now / 1000) * 1000 < issued) {
     throw new MoultError(

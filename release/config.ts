@@ -1,10 +1,21 @@
 // moult.config.json: its shape, from which the published JSON Schema is printed (scripts/write-schemas.ts).
 
-import { entryPathShape, nameShape, parseDuration, ROLLOUT_LIFETIME_MAX_MS, shape } from '../manifests/index.ts'
+import {
+  entryPathShape,
+  FLAGS_MAX,
+  nameShape,
+  parseDuration,
+  ROLLOUT_LIFETIME_MAX_MS,
+  RULES_MAX,
+  shape,
+} from '../manifests/index.ts'
 import { either, httpUrlShape, pathShape } from './config-shapes.ts'
 import { platformsShape } from './platform-shape.ts'
 import { publishShape } from './publishers/publish-config.ts'
 import { signersShape } from './signers/signer-config.ts'
+import { parseFlags } from './rollout/flag-text.ts'
+import { parseRule } from './rollout/rule-text.ts'
+import { parseRate } from './rollout/spread.ts'
 import { parseStages } from './stages.ts'
 
 const { array, boolean, described, integer, object, oneOf, optional, parsed, ShapeMismatch, string, tagged } = shape
@@ -13,14 +24,14 @@ export const CONFIG_FILE = 'moult.config.json'
 export const SCHEMA_REFERENCE = './node_modules/moult/schemas/moult.config.schema.json'
 export const DEFAULT_PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 'windows-amd64'] as const
 /** Folders of the published layout: a channel of this name would put its manifest among the immutable files. */
-const RESERVED_CHANNELS = ['bin', 'releases', 'trust']
+const RESERVED_CHANNELS = ['bin', 'history', 'releases', 'trust']
 
 const path = pathShape
 export const channelShape: shape.Shape<string> = {
   check(value, at) {
     const channel = nameShape.check(value, at)
     if (RESERVED_CHANNELS.includes(channel))
-      throw new ShapeMismatch(at, 'a channel besides bin, releases and trust', channel)
+      throw new ShapeMismatch(at, 'a channel besides bin, history, releases and trust', channel)
     return channel
   },
   schema: { ...nameShape.schema, not: { enum: RESERVED_CHANNELS } },
@@ -80,6 +91,20 @@ const lifetime = parsed((text) => {
   return timeMs !== undefined && timeMs > 0 && timeMs <= ROLLOUT_LIFETIME_MAX_MS ? text : undefined
 }, 'a duration such as 90d, of at most 400d')
 
+/** Text that a reader of its own understands, and says better than a pattern what is wrong with it. */
+function readable(read: (text: string, path: string) => unknown): shape.Shape<string> {
+  const text = string({ max: 65_536 })
+  return {
+    check(value, at) {
+      const checked = text.check(value, at)
+      read(checked, at)
+      return checked
+    },
+    schema: text.schema,
+  }
+}
+const duration = parsed((text) => (parseDuration(text) === undefined ? undefined : text), 'a duration such as 30m')
+
 const rollout = object({
   expires: optional(described('How long a rollout statement is good; default 90d.', lifetime)),
   percent: optional(described('Share of the fleet from the start; default 100.', integer({ max: 100 }))),
@@ -88,6 +113,30 @@ const rollout = object({
       (text) => (parseStages(text) === undefined ? undefined : text),
       'stages such as 0h:5%,24h:25%,48h:100%',
       4096,
+    ),
+  ),
+  spread: optional(described('How long the agents of a stage are spread over, e.g. 30m.', duration)),
+  maxRate: optional(
+    described(
+      'Instead of spread: at most so many downloads, e.g. 500/min, by fleetSize agents.',
+      parsed((text) => (parseRate(text) === undefined ? undefined : text), 'downloads in a time, such as 500/min'),
+    ),
+  ),
+  fleetSize: optional(described('How many agents the channel has.', integer({ min: 1 }))),
+  poll: optional(described('Poll interval for the fleet, from 1m to 24h; agents may have another.', duration)),
+  rules: optional(
+    described(
+      "What some agents get instead, e.g. 'label:ring=canary -> 100%'.",
+      array(readable(parseRule), { max: RULES_MAX }),
+    ),
+  ),
+  flags: optional(
+    described(
+      "Feature flags, e.g. 'parser=new 50%, old 50%'.",
+      array(
+        readable((text, at) => parseFlags([text], at)),
+        { max: FLAGS_MAX },
+      ),
     ),
   ),
 })

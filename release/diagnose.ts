@@ -48,7 +48,7 @@ const OLDER: Diagnosis = {
 const OUTDATED: Diagnosis = {
   finding: 'expired',
   meaning: 'Everything is authentic, but was not renewed in time; agents keep what they run and install nothing.',
-  advice: 'Renew it with `moult rollout set <version>`. If that was done, the renewal does not arrive at this place.',
+  advice: 'Renew it with `moult refresh`. If that was done, the renewal does not arrive at this place.',
 }
 const OUTDATED_ROOT: Diagnosis = {
   ...OUTDATED,

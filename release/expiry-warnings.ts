@@ -14,7 +14,7 @@ const ROOT_LEFT_MIN_MS = 90 * 24 * 60 * 60 * 1000
 export function expiryWarnings({ rollout }: Manifest, root: Root, now: number): ExpiryWarning[] {
   const warnings: ExpiryWarning[] = []
   if (isEndingSoon(rollout, now)) {
-    const text = `less than a quarter of its life is left: the rollout expires at ${rollout.expires}; renew it with \`moult rollout set\``
+    const text = `less than a quarter of its life is left: the rollout expires at ${rollout.expires}; renew it with \`moult refresh\``
     warnings.push({ kind: 'expires-soon', what: 'rollout', expires: rollout.expires, text })
   }
   if (root.expiresMs - now < ROOT_LEFT_MIN_MS) {

@@ -1,11 +1,18 @@
 // What will be written, in the order of writing. Nothing is changed here; `--plan` prints it, publishing follows it.
 
-import { type Download, type JsonObject, MoultError, sha256 } from '../manifests/index.ts'
+import {
+  type Download,
+  type JsonObject,
+  MoultError,
+  RELEASE_UNSIGNED,
+  sha256,
+  statementDigest,
+} from '../manifests/index.ts'
 import type { Attachment } from './attachments/attachment.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
 import { documentBytes } from './document-bytes.ts'
 import type { Digest } from './durable-files.ts'
-import { attemptPath, manifestPath, pathOf, releasePath, rootPath } from './layout.ts'
+import { attemptPath, historyPath, manifestPath, pathOf, releasePath, rootPath } from './layout.ts'
 import type { Live } from './live.ts'
 import type { Project } from './open-project.ts'
 import type { PublishFile } from './publishers/publisher.ts'
@@ -19,6 +26,7 @@ export interface PlannedFile extends Digest {
 }
 
 export interface PublishPlan {
+  /** None for the live release under another rollout: they are as they were. */
   readonly artifacts: readonly (PlannedFile & { readonly source?: PublishFile['source'] })[]
   /** Release and roots: immutable. */
   readonly documents: readonly (PlannedFile & { readonly bytes: Uint8Array })[]
@@ -31,6 +39,8 @@ export interface PublishPlan {
     /** Hash of the manifest that this one replaces. */
     readonly replaces: string | undefined
   }
+  /** Manifests under their hashes: the new one, after the live one if that is not there. */
+  readonly history?: readonly (PlannedFile & { readonly bytes: Uint8Array })[]
   /** The release, when no manifest offers it yet. */
   readonly prepared?: Released
 }
@@ -49,20 +59,30 @@ export interface PlanInput {
 /** @throws MoultError ERR_PUBLISH_EXISTS or ERR_PUBLISH_FAILED */
 export async function planPublish(input: PlanInput, project: Project): Promise<PublishPlan> {
   const { release, rollout, live, channel } = input
+  const manifest = rollout === undefined ? undefined : planManifest(release, rollout, live, channel, project)
   const documents = [{ path: releasePath(release.release.version), bytes: release.bytes }]
   for (const root of project.roots)
     documents.push({ path: rootPath(root.version), bytes: documentBytes(root.document) })
   return {
-    artifacts: await planArtifacts(input, project),
+    artifacts: isRestated(input) ? [] : await planArtifacts(input, project),
     documents: await Promise.all(
       documents.map(async ({ path, bytes: content }) => ({
         ...(await planFile(path, digestOf(content), project)),
         bytes: content,
       })),
     ),
-    ...(rollout === undefined ? {} : { manifest: planManifest(release, rollout, live, channel, project) }),
+    ...(manifest === undefined ? {} : { manifest, history: await planHistory(live, manifest, project) }),
     ...(rollout === undefined && !release.isLive ? { prepared: release } : {}),
   }
+}
+
+/**
+ * The live release under another rollout: its artifacts are there and never change. A brake MUST NOT wait until all of
+ * them were read, nor fail because one is damaged: `moult verify` looks at them.
+ */
+function isRestated({ release, rollout, artifacts, live }: PlanInput): boolean {
+  if (rollout === undefined || artifacts.length > 0) return false
+  return live?.manifest.releaseDigest === statementDigest(release.document, RELEASE_UNSIGNED)
 }
 
 function planManifest(
@@ -80,6 +100,19 @@ function planManifest(
     ...digestOf(bytes),
     replaces: live?.sha256,
   }
+}
+
+/** The live one may be of a time before there was a history, or its file may have been lost since. */
+async function planHistory(
+  live: Live | undefined,
+  manifest: NonNullable<PublishPlan['manifest']>,
+  project: Project,
+): Promise<NonNullable<PublishPlan['history']>> {
+  const planned = [...(live === undefined ? [] : [live]), manifest].map(async ({ sha256: hash, bytes }) => ({
+    ...(await planFile(historyPath(hash), { size: bytes.length, sha256: hash }, project)),
+    bytes,
+  }))
+  return (await Promise.all(planned)).filter(({ action }) => action === 'write')
 }
 
 async function planArtifacts(

@@ -4,7 +4,8 @@ import { step, type Surroundings } from './surroundings.ts'
 
 /**
  * Writes what was planned. The order is an invariant: artifacts, then the release (its commit point) and the roots, then
- * the manifest. A run that is killed anywhere leaves a live manifest that is whole and names only files that exist.
+ * the manifest, first as history and then for agents. A run that is killed anywhere leaves a live manifest that is whole
+ * and names only files that exist, the manifest before it among them.
  * @throws MoultError ERR_PUBLISH_*
  */
 export async function publish(
@@ -22,12 +23,13 @@ export async function publish(
     if (action === 'keep') continue
     await step(around, 'publish', path, () => publisher.putDocument(path, bytes))
   }
-  const { manifest } = plan
+  const { manifest, history = [] } = plan
   if (manifest === undefined) return
-  await step(around, 'publish', manifest.path, async () => {
-    // Before anybody can see it: its sequence stays used up when the read-back fails and the one before is put back.
-    const { bytes, size, sha256 } = manifest
-    await publisher.putArtifact(manifest.attemptPath, { size, sha256, source: { bytes } })
-    await publisher.replaceManifest(manifest.path, bytes, manifest.replaces)
-  })
+  const { bytes, size, sha256, attemptPath, path: live, replaces } = manifest
+  // Before anybody can see it: its sequence stays used up when the read-back fails and the one before is put back.
+  await publisher.putArtifact(attemptPath, { size, sha256, source: { bytes } })
+  // Not as documents: a name that is the hash of its content says what has to be there, so that what is damaged is mended.
+  for (const { path, ...file } of history)
+    await step(around, 'publish', path, () => publisher.putArtifact(path, { ...file, source: { bytes: file.bytes } }))
+  await step(around, 'publish', live, () => publisher.replaceManifest(live, bytes, replaces))
 }

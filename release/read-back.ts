@@ -18,7 +18,7 @@ const ATTEMPTS_MAX = 4
 const PAUSE_MS = 1_000
 
 /**
- * Reads everything through the public URL, or the folder where none is configured, and verifies it as an agent would. If
+ * Reads everything that was planned through the public URL, or the folder where none is configured, and verifies it as an agent would. If
  * that fails, the manifest before this one is put back, unless somebody has changed it since. The sequence of this one
  * stays used up, because agents may have seen it: see `attemptPath`.
  * @throws MoultError ERR_PUBLISH_READ_BACK
@@ -58,7 +58,8 @@ async function verifyUntilFresh(
   const expected = plan.manifest?.sha256 ?? live?.sha256
   const url = project.config.publish?.url
   const isRemote = url !== undefined || project.publisher.urlOf !== undefined
-  const options = { place: url ?? project.publisher, root: project.roots[0], channel, baseUrl }
+  const isBrief = plan.artifacts.length === 0
+  const options = { place: url ?? project.publisher, root: project.roots[0], channel, baseUrl, isBrief }
   for (let attempt = 1; ; attempt++) {
     try {
       if (plan.prepared !== undefined) return await verifyRelease(plan.prepared, options, project, around)

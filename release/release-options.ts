@@ -1,30 +1,15 @@
-import {
-  CHANGELOG_MAX_CHARS,
-  isVersion,
-  MoultError,
-  parseContainerImage,
-  parseDuration,
-  ROLLOUT_LIFETIME_MAX_MS,
-  shape,
-} from '../manifests/index.ts'
+import { CHANGELOG_MAX_CHARS, isVersion, MoultError, parseContainerImage, shape } from '../manifests/index.ts'
 import type { VersionChoice } from './choose-version.ts'
 import { channelShape, type Config } from './config.ts'
 import { DEFAULT_CHANNEL } from './layout.ts'
 import type { ReleaseNotes } from './release-document.ts'
-import { DEFAULT_EXPIRES } from './rollout-statement.ts'
-import { parseStages, type StageOffset } from './stages.ts'
+import { type RolloutOptions, type RolloutTerms, rolloutTermsOf } from './rollout/rollout-terms.ts'
 
 /** What the caller of a release decides. Everything left out comes from the configuration. */
-export interface ReleaseOptions extends VersionChoice, ReleaseNotes {
+export interface ReleaseOptions extends VersionChoice, ReleaseNotes, RolloutOptions {
   /** The configuration file; default `moult.config.json` in the working directory. */
   readonly config?: string | undefined
   readonly channel?: string | undefined
-  /** Share of the fleet, 0 to 100, from the start. */
-  readonly percent?: number | undefined
-  /** E.g. `0h:5%,24h:25%,48h:100%`. */
-  readonly stages?: string | undefined
-  /** How long the rollout statement is good, e.g. `90d`. */
-  readonly expires?: string | undefined
   readonly baseUrl?: string | undefined
   /** False: publish the release and no manifest, so that only the release key is needed and nobody gets it yet. */
   readonly rollout?: boolean | undefined
@@ -34,9 +19,7 @@ export interface ReleaseOptions extends VersionChoice, ReleaseNotes {
 
 export interface ReleaseTerms extends ReleaseNotes {
   readonly channel: string
-  readonly stages: readonly StageOffset[]
-  /** A duration such as `90d`. */
-  readonly expires: string
+  readonly rollout: RolloutTerms
   readonly baseUrl: string | undefined
 }
 
@@ -55,24 +38,26 @@ export function termsOf(options: ReleaseOptions, config: Config): ReleaseTerms {
   if (changelog !== undefined && changelog.length > CHANGELOG_MAX_CHARS) {
     throw usage('--notes', `at most ${CHANGELOG_MAX_CHARS} characters`, String(changelog.length))
   }
-  const expires = options.expires ?? config.rollout?.expires ?? DEFAULT_EXPIRES
-  const lifetimeMs = parseDuration(expires) ?? 0
-  if (lifetimeMs <= 0 || lifetimeMs > ROLLOUT_LIFETIME_MAX_MS)
-    throw usage('--expires', 'a duration such as 90d, of at most 400d', expires)
-  const baseUrl = options.baseUrl ?? config.baseUrl
-  if (baseUrl !== undefined && !/^https?:\/\/[!-[\]-~]+$/.test(baseUrl))
-    throw usage('--base-url', 'an http or https URL', baseUrl)
   return {
-    channel: channelOf(options.channel ?? config.channel ?? DEFAULT_CHANNEL),
-    stages: stagesOf(options, config),
-    expires,
-    baseUrl,
+    ...placeOf(options, config),
+    rollout: rolloutTermsOf(options, config),
     // A file from Windows or an editor: the strict profile knows line feeds only by choice, readers expect no others.
     changelog: changelog?.replaceAll('\r\n', '\n').trim(),
     minVersion,
     rollbackFloor,
     containerImage,
   }
+}
+
+/** Which channel, and what absolute URLs begin with. @throws MoultError ERR_USAGE_INVALID */
+export function placeOf(
+  options: Pick<ReleaseOptions, 'channel' | 'baseUrl'>,
+  config: Config,
+): Pick<ReleaseTerms, 'channel' | 'baseUrl'> {
+  const baseUrl = options.baseUrl ?? config.baseUrl
+  if (baseUrl !== undefined && !/^https?:\/\/[!-[\]-~]+$/.test(baseUrl))
+    throw usage('--base-url', 'an http or https URL', baseUrl)
+  return { channel: channelOf(options.channel ?? config.channel ?? DEFAULT_CHANNEL), baseUrl }
 }
 
 function channelOf(text: string): string {
@@ -82,19 +67,6 @@ function channelOf(text: string): string {
     if (error instanceof shape.ShapeMismatch) throw usage('--channel', error.expected, error.got)
     throw error
   }
-}
-
-/** An option of either kind puts aside both kinds of the configuration. */
-function stagesOf({ percent, stages }: ReleaseOptions, { rollout }: Config): StageOffset[] {
-  if (percent !== undefined && stages !== undefined) throw usage('--percent', 'no --stages beside it', '--stages')
-  if (percent !== undefined && !(Number.isInteger(percent) && percent >= 0 && percent <= 100)) {
-    throw usage('--percent', 'a whole number from 0 to 100', String(percent))
-  }
-  const text = stages ?? (percent === undefined ? rollout?.stages : undefined)
-  if (text === undefined) return [{ afterMs: 0, percent: percent ?? rollout?.percent ?? 100 }]
-  const parsed = parseStages(text)
-  if (parsed === undefined) throw usage('--stages', 'later and larger stages such as 0h:5%,24h:25%,48h:100%', text)
-  return parsed
 }
 
 function usage(path: string, expected: string, got: string): MoultError {

@@ -1,8 +1,10 @@
-import type { Hooks, JsonObject, Release, Stage } from '../manifests/index.ts'
+import { type Hooks, type JsonObject, parseDate, type Release, type Rollout, type Stage } from '../manifests/index.ts'
+import type { PlannedFeed } from './audit/plan-feed.ts'
 import type { Delivery, DeliveryTarget } from './deliver.ts'
 import { manifestPath } from './layout.ts'
 import type { Project } from './open-project.ts'
 import type { PlannedFile, PublishPlan } from './plan-publish.ts'
+import { describeFlags, describeRule } from './rollout/rule-words.ts'
 
 /** Plain data, as `--json` prints it. */
 export interface ReleaseResult {
@@ -23,10 +25,20 @@ export interface ReleaseResult {
     readonly stages: readonly Stage[]
     readonly issued: string
     readonly expires: string
+    readonly spread?: string
+    readonly poll?: string
+    readonly paused?: boolean
+    /** In plain words. */
+    readonly rules?: readonly string[]
+    readonly flags?: readonly string[]
+    /** The version that agents are offered which this one is held back from. */
+    readonly fallback?: string
+    /** Versions that have to go back to this one. */
+    readonly rollback?: readonly string[]
   }
   /** What agents run of it at the update, by platform; absent when there is nothing. */
   readonly hooks?: Readonly<Record<string, Hooks>>
-  /** In the order of writing, the manifest last. */
+  /** In the order of writing; the manifest comes last of what agents need, and the feed after it. */
   readonly files: readonly PlannedFile[]
 }
 
@@ -35,16 +47,16 @@ export function resultOf(
   { release: settled, rollout }: Delivery,
   { channel, isPlan }: DeliveryTarget,
   { name, publisher }: Project,
+  feed: PlannedFeed | undefined,
 ): ReleaseResult {
-  const files = [...plan.artifacts, ...plan.documents].map(({ path, size, sha256, action }) => ({
-    path,
-    size,
-    sha256,
-    action,
-  }))
-  const { manifest } = plan
-  if (manifest !== undefined)
-    files.push({ path: manifest.path, size: manifest.size, sha256: manifest.sha256, action: 'write' })
+  const { manifest, history = [] } = plan
+  const files = [
+    ...plan.artifacts,
+    ...plan.documents,
+    ...history,
+    ...(manifest === undefined ? [] : [{ ...manifest, action: 'write' as const }]),
+    ...(feed === undefined ? [] : [feed]),
+  ].map(({ path, size, sha256, action }) => ({ path, size, sha256, action }))
   const done = manifest !== undefined ? 'published' : settled.isLive ? 'unchanged' : 'prepared'
   return {
     kind: isPlan ? 'planned' : done,
@@ -67,7 +79,21 @@ export function hooksOf({ binaries }: Release): { readonly hooks?: Readonly<Reco
   return hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks) }
 }
 
-function rolloutFacts(rollout: JsonObject): NonNullable<ReleaseResult['rollout']> {
-  const { sequence, stages, issued, expires } = rollout as unknown as NonNullable<ReleaseResult['rollout']>
-  return { sequence, stages, issued, expires }
+function rolloutFacts(statement: JsonObject): NonNullable<ReleaseResult['rollout']> {
+  const { sequence, stages, issued, expires, spread, poll, paused, rules, flags, fallback, rollback } =
+    statement as unknown as Rollout
+  const now = parseDate(issued) ?? 0
+  return {
+    sequence,
+    stages,
+    issued,
+    expires,
+    ...(spread === undefined ? {} : { spread }),
+    ...(poll === undefined ? {} : { poll }),
+    ...(paused === undefined ? {} : { paused }),
+    ...(rules === undefined ? {} : { rules: rules.map((rule) => describeRule(rule, now)) }),
+    ...(flags === undefined ? {} : { flags: describeFlags(flags) }),
+    ...(fallback === undefined ? {} : { fallback: fallback.version }),
+    ...(rollback === undefined ? {} : { rollback }),
+  }
 }

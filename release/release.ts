@@ -17,11 +17,11 @@ import { openProject } from './open-project.ts'
 import { makeRelease } from './release-document.ts'
 import { type ReleaseOptions, termsOf } from './release-options.ts'
 import type { ReleaseResult } from './release-result.ts'
-import { makeRollout } from './rollout-statement.ts'
+import { assertOfferable, draftRollout } from './rollout/draft-rollout.ts'
+import { signRollout } from './rollout-statement.ts'
 import { settleRelease } from './settle-release.ts'
 import { smokeTest } from './smoke-test.ts'
 import { stageArtifacts } from './stage-artifacts.ts'
-import { datedStages } from './stages.ts'
 import { type ReleaseDeps, surroundingsOf } from './surroundings.ts'
 
 /**
@@ -38,6 +38,7 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
   const liveBefore = await readLive(project.publisher, project.roots[0], terms.channel)
   const version = await chooseVersion(options, liveBefore?.manifest.release.version, project, around)
   assertReleasable(version, liveBefore, around.now())
+  if (options.rollout !== false) await assertOfferable(version, terms, liveBefore, project, around.now())
   assertBounds(version, { 'min-version': terms.minVersion, 'rollback-floor': terms.rollbackFloor })
 
   const scratch = await mkdtemp(join(tmpdir(), 'moult-release-'))
@@ -52,9 +53,10 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
     return await deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {
       const fresh = await makeRelease(artifacts, attachments, { ...terms, version }, project, now)
       const settled = await settleRelease(fresh, artifacts, live, project, around)
-      const rolloutTerms = { ...terms, stages: datedStages(terms.stages, now) }
       const isOffered = options.rollout !== false && !settled.isLive
-      const rollout = isOffered ? await makeRollout(settled.document, rolloutTerms, live, project, now) : undefined
+      const rollout = isOffered
+        ? await signRollout(await draftRollout(settled, terms, live, project, around, now), project)
+        : undefined
       return { release: settled, rollout, artifacts, attachments }
     })
   } finally {

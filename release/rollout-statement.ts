@@ -1,53 +1,47 @@
 import {
-  formatDate,
   type JsonObject,
-  parseDuration,
+  parseStrictJson,
   RELEASE_UNSIGNED,
-  ROLLOUT_FORMAT,
   ROLLOUT_UNSIGNED,
-  type Stage,
   statementDigest,
 } from '../manifests/index.ts'
-import { baseFrom } from './layout.ts'
 import { type Live, readAttempted } from './live.ts'
 import { nextSequence } from './next-sequence.ts'
 import { newestRoot, type Project } from './open-project.ts'
+import type { LiveRollout, RolloutContext } from './rollout/compose-rollout.ts'
+import type { References } from './rollout/rule-draft.ts'
 import { signDocument } from './sign.ts'
 
-export const DEFAULT_EXPIRES = '90d'
-
-export interface RolloutTerms {
-  readonly channel: string
-  readonly stages: readonly Stage[]
-  /** A duration such as `90d`. */
-  readonly expires: string
-  /** A statement before this one, whose other members stay. */
-  readonly base?: JsonObject
-}
-
-/** The rollout statement, signed by the rollout role: who may have this release, and until when that is good. */
-export async function makeRollout(
+/** What the next rollout statement of a channel is about, if it offers this release. */
+export async function rolloutContext(
   release: JsonObject,
-  terms: RolloutTerms,
+  channel: string,
   live: Live | undefined,
-  project: Project,
+  project: Pick<Project, 'name' | 'publisher' | 'roots'>,
   now: number,
-): Promise<JsonObject> {
-  const { signatures: _, ...before } = terms.base ?? {}
-  const attempted = await readAttempted(project.publisher, project.roots[0], terms.channel)
-  const base = baseFrom(terms.channel)
-  const document = {
-    ...before,
-    format: ROLLOUT_FORMAT,
+  references: References = new Map(),
+): Promise<RolloutContext> {
+  const attempted = await readAttempted(project.publisher, project.roots[0], channel)
+  return {
     name: project.name,
-    channel: terms.channel,
+    channel,
+    version: release['version'] as string,
     release: statementDigest(release, RELEASE_UNSIGNED),
     sequence: nextSequence([live, attempted], newestRoot(project), now),
-    issued: formatDate(now),
-    expires: formatDate(now + (parseDuration(terms.expires) ?? 0)),
-    stages: terms.stages,
-    ...(base === undefined ? {} : { base }),
-    ...(live === undefined ? {} : { previous: live.sha256 }),
+    previous: live?.sha256,
+    live: live === undefined ? undefined : liveRolloutOf(live),
+    references,
+    now,
   }
-  return signDocument(document as unknown as JsonObject, ROLLOUT_UNSIGNED, project.signers.rollout)
+}
+
+/** The live statement with all its members, also those that are unknown here: what a person set MUST NOT be lost. */
+export function liveRolloutOf({ bytes, manifest }: Live): LiveRollout {
+  const { rollout } = parseStrictJson(bytes) as { rollout: LiveRollout['rollout'] }
+  return { version: manifest.release.version, release: manifest.releaseDigest, rollout }
+}
+
+/** @throws MoultError ERR_TRUST_SIGNATURE or ERR_CONFIG_KEY */
+export function signRollout(statement: JsonObject, { signers }: Pick<Project, 'signers'>): Promise<JsonObject> {
+  return signDocument(statement, ROLLOUT_UNSIGNED, signers.rollout)
 }

@@ -13,6 +13,7 @@ import {
   type Root,
   sha256,
   statementDigest,
+  type Trust,
   type Verified,
   verifyManifest,
 } from '../manifests/index.ts'
@@ -32,6 +33,8 @@ export interface VerifyOptions {
   /** The root that agents pin. */
   readonly root: Root
   readonly channel?: string
+  /** True: the documents alone, without a look at the artifacts. */
+  readonly isBrief?: boolean | undefined
   /** For a folder: what it is served as, so that absolute URLs are looked up in it. */
   readonly baseUrl?: string | undefined
   /** What is known about the channel: an older manifest is refused then, as agents refuse it that saw a newer one. */
@@ -59,25 +62,11 @@ export interface VerifyResult {
 /** @throws MoultError ERR_NETWORK_*, ERR_MANIFEST_*, ERR_TRUST_* or ERR_BYTES_*: the first fault found */
 export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps = {}): Promise<VerifyResult> {
   const around = surroundingsOf(deps)
-  const { place, root, channel = DEFAULT_CHANNEL, baseUrl, remember } = options
-  const seen = remember === undefined ? undefined : await readSeen(remember, root.name, channel)
-  const source = openPublished(place, baseUrl)
-  const manifestUrl = source.locate(manifestPath(channel))
-  const bytes = await step(around, 'read back', manifestPath(channel), () =>
-    readSmall(source, manifestUrl, around.signal),
-  )
-  const now = around.now()
-  const known = higherFloor(options.known, seen)
-  const experienced = known === undefined ? undefined : verifyAbove(bytes, known, channel, now)
-  if (experienced?.kind === 'refused') throw experienced.error
-  // An agent that starts today knows the pinned root only.
-  const verdict = verifyManifest(bytes, { root, channel, floor: NO_FLOOR }, now)
-  if (verdict.kind === 'refused') throw verdict.error
-
-  const { manifest, trust } = verdict
+  const { root, remember } = options
+  const { source, manifestUrl, bytes, now, manifest, trust } = await readLiveAsAgents(options, around)
   await verifyDocuments(source, manifest, followedRoots(bytes, root, trust.root), around)
   const base = new URL(manifest.rollout.base ?? '', manifestUrl)
-  const files = await verifyBinaries(source, base, manifest.release, around)
+  const files = options.isBrief === true ? [] : await verifyBinaries(source, base, manifest.release, around)
   if (remember !== undefined) await writeSeen(remember, trust)
   const { release, rollout } = manifest
   return {
@@ -92,6 +81,35 @@ export async function verifyPublished(options: VerifyOptions, deps: ReleaseDeps 
     ...hooksOf(release),
     warnings: expiryWarnings(manifest, trust.root, now),
   }
+}
+
+export interface LiveAsAgents {
+  readonly source: PublishedSource
+  readonly manifestUrl: URL
+  readonly bytes: Uint8Array
+  readonly manifest: Verified<Manifest>
+  readonly trust: Trust
+  /** When it was judged. */
+  readonly now: number
+}
+
+/** The live manifest, verified as by an agent that starts today, and by one that has seen what is known here. */
+export async function readLiveAsAgents(options: VerifyOptions, around: Surroundings): Promise<LiveAsAgents> {
+  const { place, root, channel = DEFAULT_CHANNEL, baseUrl, remember } = options
+  const seen = remember === undefined ? undefined : await readSeen(remember, root.name, channel)
+  const source = openPublished(place, baseUrl)
+  const manifestUrl = source.locate(manifestPath(channel))
+  const bytes = await step(around, 'read back', manifestPath(channel), () =>
+    readSmall(source, manifestUrl, around.signal),
+  )
+  const now = around.now()
+  const known = higherFloor(options.known, seen)
+  const experienced = known === undefined ? undefined : verifyAbove(bytes, known, channel, now)
+  if (experienced?.kind === 'refused') throw experienced.error
+  // An agent that starts today knows the pinned root only.
+  const verdict = verifyManifest(bytes, { root, channel, floor: NO_FLOOR }, now)
+  if (verdict.kind === 'refused') throw verdict.error
+  return { source, manifestUrl, bytes, manifest: verdict.manifest, trust: verdict.trust, now }
 }
 
 /** The release and the pinned root as files of their own: agents do not need them, rollbacks and audits do. */

@@ -1,5 +1,5 @@
 import { MoultError, sha256 } from '../manifests/index.ts'
-import { releasePath } from './layout.ts'
+import { DEFAULT_CHANNEL, manifestPath, releasePath } from './layout.ts'
 import type { Project } from './open-project.ts'
 import { openPublished, readSmall } from './published-source.ts'
 import type { Publisher } from './publishers/publisher.ts'
@@ -24,5 +24,6 @@ export async function verifyRelease(
   if (sha256(found) !== sha256(bytes)) {
     throw new MoultError('ERR_TRUST_BINDING', `not the release that was published: ${path}`, { details: { path } })
   }
-  await verifyBinaries(source, source.locate(''), published.release, around)
+  // Its URLs are relative to `<base>`, where the manifest of the default channel lies; not every place has an address for that.
+  await verifyBinaries(source, source.locate(manifestPath(DEFAULT_CHANNEL)), published.release, around)
 }

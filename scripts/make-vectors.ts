@@ -4,10 +4,17 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 
 import { vectorFiles } from '../test/vector-cases/all-cases.ts'
+import { rolloutVectorFiles } from '../test/vector-cases/rollout-vectors.ts'
 
-const folder = new URL('../test/vectors/', import.meta.url)
-const files = vectorFiles()
-mkdirSync(folder, { recursive: true })
-for (const name of readdirSync(folder)) if (!files.has(name)) rmSync(new URL(encodeURIComponent(name), folder))
-for (const [name, text] of files) writeFileSync(new URL(name, folder), text)
-console.log(`wrote ${files.size} vectors to test/vectors`)
+writeFolder('test/vectors/', vectorFiles())
+writeFolder('test/vectors/rollouts/', rolloutVectorFiles())
+
+/** What else lies in the folder goes, but for folders. */
+function writeFolder(path: string, files: ReadonlyMap<string, string>): void {
+  const folder = new URL(`../${path}`, import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isFile() && !files.has(entry.name)) rmSync(new URL(encodeURIComponent(entry.name), folder))
+  for (const [name, text] of files) writeFileSync(new URL(name, folder), text)
+  console.log(`wrote ${files.size} files to ${path}`)
+}

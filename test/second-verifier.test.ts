@@ -67,7 +67,8 @@ describe('the second verifier', { skip }, () => {
   })
 
   test('agrees with every vector on the verdict and on what the agent has afterwards', () => {
-    const paths = readdirSync(VECTORS).map((name) => join(VECTORS, name))
+    const names = readdirSync(VECTORS).filter((name) => name.endsWith('.json'))
+    const paths = names.map((name) => join(VECTORS, name))
     const expected = paths.map((path) => {
       const { expect, after: kept } = readVector(readFileSync(path, 'utf8'))
       return lineOf(basename(path, '.json'), { verdict: expect, ...(kept === undefined ? {} : { after: kept }) })
@@ -87,6 +88,21 @@ describe('the second verifier', { skip }, () => {
     assert.deepEqual(
       verdictsOf(mutants.map(({ path }) => path)),
       mutants.map(({ line }) => line),
+    )
+  })
+
+  test('draws the same buckets and places, and gives the same flags', () => {
+    const read = (name: string): string => readFileSync(join(VECTORS, 'rollouts', name), 'utf8')
+    const buckets = JSON.parse(read('buckets.json')) as { bucket: number; place: number }[]
+    assert.ok(buckets.length > 30)
+    assert.deepEqual(
+      verdictsOf(['-buckets', join(VECTORS, 'rollouts', 'buckets.json')]),
+      buckets.map(({ bucket, place }) => `${bucket} ${place}`),
+    )
+    const { agents } = JSON.parse(read('flags.json')) as { agents: { values: Record<string, unknown> }[] }
+    assert.deepEqual(
+      verdictsOf(['-flags', join(VECTORS, 'rollouts', 'flags.json')]).map((line) => JSON.parse(line) as unknown),
+      agents.map(({ values }) => values),
     )
   })
 

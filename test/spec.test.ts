@@ -97,12 +97,35 @@ describe('SPEC.md', () => {
       ['Download', at(binaryMembers, 'properties', 'downloads', 'items')],
       ['Rollout', rolloutShape.schema],
     ]
+    const rule = at(rolloutShape.schema, 'properties', 'rules', 'items')
+    const conditions = Object.keys(at(rule, 'properties', 'match', 'properties')).map((name) => `match.${name}`)
+    const effects = Object.keys(at(rule, 'properties')).filter((name) => name !== 'match')
+    assert.deepEqual(
+      rows('Rules', 'member').map(([name]) => name),
+      ['match', ...conditions, ...effects],
+    )
     for (const [heading, schema] of documents) {
       const required = schema['required'] as string[]
       const members = Object.keys(schema['properties'] as Schema).map((name) => [name, required.includes(name)])
       const listed = rows(heading, 'member').map(([name, isRequired]) => [name, isRequired === 'yes'])
       assert.deepEqual(listed, members, heading)
     }
+  })
+
+  test('has a row for each course that the decision can take', () => {
+    const courses = rows('Decision', '#').map(([number, , course = '']) => [number, course])
+    assert.deepEqual(
+      courses.map(([number]) => Number(number)),
+      courses.map((_, index) => index + 1),
+    )
+    const source = readFileSync(new URL('../manifests/rollout-course.ts', import.meta.url), 'utf8')
+    const union = source.slice(0, source.indexOf('export function courseOf'))
+    const known = [...union.matchAll(/reason: (.*)$/gm)].flatMap(([, names = '']) => [
+      ...names.matchAll(/'([a-z-]+)'/g),
+    ])
+    const told = courses.map(([, course]) => course).join(' ')
+    assert.ok(known.length > 8)
+    for (const [, reason = ''] of known) assert.match(told, new RegExp(`\\b${reason}\\b`))
   })
 
   test('has bucket examples that the code gives', () => {

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 
+import { decide, type Manifest, type Release, type Verified } from '../manifests/index.ts'
 import { readVector, runVector, type Vector } from './helpers/read-vector.ts'
 import { vectorFiles } from './vector-cases/all-cases.ts'
+import { type DecisionVector, factsFrom, plainDecision, rolloutVectorFiles } from './vector-cases/rollout-vectors.ts'
 
 const FOLDER = new URL('vectors/', import.meta.url)
-const names = readdirSync(FOLDER).sort()
+const names = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.json'))
+  .sort()
 const texts = new Map(names.map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')]))
 const vectors = new Map(
   [...texts].map(([name, text]): [string, Vector] => [name.replace(/\.json$/, ''), readVector(text)]),
@@ -62,4 +66,30 @@ describe('the verdict on the vector', () => {
       assert.deepEqual(after, vector.after)
     })
   }
+})
+
+// The decisions in it were made by the code of the day when they were written: other bytes mean that agents of today do
+// something else with a manifest of then.
+test('test/vectors/rollouts holds what the script makes', () => {
+  const folder = new URL('rollouts/', FOLDER)
+  const made = rolloutVectorFiles()
+  assert.deepEqual(readdirSync(folder).sort(), [...made.keys()].sort())
+  for (const [name, text] of made)
+    assert.ok(readFileSync(new URL(name, folder), 'utf8') === text, `${name} is another file`)
+})
+
+test('test/vectors/rollouts has every kind of decision, and each is decided as it stands there', () => {
+  const { releases, cases } = JSON.parse(readFileSync(new URL('rollouts/decisions.json', FOLDER), 'utf8')) as {
+    releases: Record<string, Verified<Release>>
+    cases: DecisionVector[]
+  }
+  const outcomes = new Set<string>()
+  for (const { release, rollout, facts, now, decision } of cases) {
+    const manifest = { release, rollout, releaseDigest: '', rolloutDigest: '' } as Manifest as Verified<Manifest>
+    const decided = decide(manifest, factsFrom(facts), now, new Map(Object.entries(releases)))
+    assert.ok(decided.kind !== 'release-needed')
+    assert.deepEqual(plainDecision(decided), decision)
+    outcomes.add('reason' in decided ? `${decided.kind} ${decided.reason}` : decided.kind)
+  }
+  assert.equal(outcomes.size, 1 + 6 + 5 + 5)
 })

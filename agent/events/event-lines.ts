@@ -1,4 +1,11 @@
-import { formatDate, formatDuration, isMoultError, toMoultError } from '../../manifests/index.ts'
+import {
+  type Decision,
+  type Flags,
+  formatDate,
+  formatDuration,
+  isMoultError,
+  toMoultError,
+} from '../../manifests/index.ts'
 import type { AgentEvent } from './events.ts'
 
 /** The event as a line for people. */
@@ -15,6 +22,8 @@ export function eventText(event: AgentEvent): string {
       return `Update found: ${event.version}. Synchronizing from ${event.running} (${event.reason}, ${bytesText(event.bytes)})`
     case 'update-available':
       return `Update available: ${event.version} (${event.reason})${event.image === undefined ? '' : `, image ${event.image}`}`
+    case 'flags-changed':
+      return `Flags: ${flagsText(event.flags)}`
     case 'approved':
       return `Approved: ${event.version}`
     case 'download-progress':
@@ -54,7 +63,21 @@ export function eventText(event: AgentEvent): string {
 export function eventJson(event: AgentEvent, nowMs: number): string {
   // Not in a replacer: that is called with what the error's own toJSON() has made of it, which is no error any more.
   const error = 'error' in event ? { error: toMoultError(event.error).toJSON() } : {}
-  return JSON.stringify({ time: formatDate(nowMs), ...event, ...error })
+  const decision = event.kind === 'checked' ? { decision: withoutRelease(event.decision) } : {}
+  return JSON.stringify({ time: formatDate(nowMs), ...event, ...decision, ...error })
+}
+
+/** For print: the release is as large as a manifest, and is told by its version. */
+export function withoutRelease(decision: Decision): object {
+  if (decision.kind !== 'install') return decision
+  const { release: _, ...rest } = decision
+  return rest
+}
+
+/** `a=true, b=blue`, or `none`. */
+export function flagsText(flags: Flags): string {
+  const pairs = Object.entries(flags).map(([name, value]) => `${name}=${value}`)
+  return pairs.length === 0 ? 'none' : pairs.join(', ')
 }
 
 export function errorText(error: unknown): string {

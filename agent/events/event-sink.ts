@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { stderr } from 'node:process'
 
-import { isMoultError } from '../../manifests/index.ts'
+import { type Flags, isMoultError } from '../../manifests/index.ts'
 import { eventText } from './event-lines.ts'
 import { type AgentEvent, decisionKey, isDetail } from './events.ts'
 
@@ -11,14 +11,20 @@ const STALE_ALARM_MS = 24 * 60 * 60 * 1000
 /** Hands events to the host program; what is no news is marked, so that logs can leave it out. */
 export class EventSink {
   readonly #onEvent: (event: AgentEvent) => void
+  readonly #onFlags: (flags: Flags) => void
   readonly #monotonic: () => number
   #lastDecision = ''
   #lastAvailable = ''
   #staleSinceMs: number | undefined
   #journal: ((event: AgentEvent) => void) | undefined
 
-  constructor(onEvent: (event: AgentEvent) => void = logEvent, monotonic: () => number = () => performance.now()) {
+  constructor(
+    onEvent: (event: AgentEvent) => void = logEvent,
+    monotonic: () => number = () => performance.now(),
+    onFlags: (flags: Flags) => void = () => undefined,
+  ) {
     this.#onEvent = onEvent
+    this.#onFlags = onFlags
     this.#monotonic = monotonic
   }
 
@@ -29,15 +35,22 @@ export class EventSink {
 
   readonly emit = (event: AgentEvent): void => {
     this.#journal?.(event)
-    try {
-      this.#onEvent(this.#marked(event))
-    } catch {
-      // A listener that throws is the host's own trouble.
+    // A listener that throws is the host's own trouble, and no reason to keep anything from the other one.
+    for (const tell of [() => this.#onEvent(this.#marked(event)), () => this.#tellFlags(event)]) {
+      try {
+        tell()
+      } catch {
+        continue
+      }
     }
   }
 
   warn(message: string): void {
     this.emit({ kind: 'warning', message })
+  }
+
+  #tellFlags(event: AgentEvent): void {
+    if (event.kind === 'flags-changed') this.#onFlags(event.flags)
   }
 
   #marked(event: AgentEvent): AgentEvent {

@@ -1,11 +1,17 @@
 // What an updater tells its host: typed events, and one line for each, for people or for machines.
 
-import type { Decision, HookName } from '../../manifests/index.ts'
+import type { Decision, Flags, HookName } from '../../manifests/index.ts'
 
 export type AgentEvent =
   | { readonly kind: 'started'; readonly version: string; readonly url: string; readonly intervalMs: number }
-  /** `isRepeat`: the same decision as at the poll before. */
-  | { readonly kind: 'checked'; readonly decision: Decision; readonly sequence: number; readonly isRepeat?: boolean }
+  /** `isRepeat`: the same decision as at the poll before; `intervalMs`: between polls from now on. */
+  | {
+      readonly kind: 'checked'
+      readonly decision: Decision
+      readonly sequence: number
+      readonly intervalMs?: number
+      readonly isRepeat?: boolean
+    }
   /** `isQuiet`: an old copy of the manifest, as the edge of a cache serves it for a while; an alarm if it stays. */
   | { readonly kind: 'check-failed'; readonly error: unknown; readonly nextMs?: number; readonly isQuiet?: boolean }
   | {
@@ -24,6 +30,8 @@ export type AgentEvent =
       readonly image?: string
       readonly isRepeat?: boolean
     }
+  /** At the start, when there are any, and when they have changed. */
+  | { readonly kind: 'flags-changed'; readonly flags: Flags; readonly sequence: number }
   /** A person lets an update in. */
   | { readonly kind: 'approved'; readonly version: string; readonly sha256: string }
   | { readonly kind: 'download-progress'; readonly received: number; readonly total: number }

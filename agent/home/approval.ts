@@ -30,8 +30,9 @@ export async function approveUpdate(
   return withLock(home, async () => {
     const result = await update(settings, { apply: false }, { ...deps, emit: () => undefined })
     if (result.kind === 'swapped') throw new MoultError('ERR_BUG', 'installed what was only to be looked at')
-    const { decision, manifest } = result
-    const offered = decision.kind === 'up-to-date' ? manifest.release.version : decision.version
+    const { decision, manifest, facts } = result
+    // A rule may keep it on another release than that of the manifest.
+    const offered = decision.kind === 'up-to-date' ? (facts.running ?? manifest.release.version) : decision.version
     if (version !== undefined && version !== offered) {
       throw new MoultError('ERR_POLICY_REFUSED', `not offered here: ${version}`, {
         hint: `The update server offers ${offered}.`,

@@ -8,6 +8,7 @@
 //   state.json           what the updater believes: newest root, sequence floor, quarantine (and state.json.bak)
 //   manifest.json        the last manifest that verified, for conditional polls
 //   release.json         the release that a rollout means for this agent instead of that of the manifest
+//   flags.json           the flags of this agent, for programs without an updater inside
 //   status.json          how the last check ended, for people
 //   available.json       the update that others may bring, where the updater does not
 //   history.jsonl        what happened here, a line each, bounded
@@ -39,6 +40,7 @@ export interface Home {
   readonly stateBackup: string
   readonly manifest: string
   readonly release: string
+  readonly flags: string
   readonly status: string
   readonly available: string
   readonly history: string
@@ -63,6 +65,7 @@ export function homeAt(path: string, disk: Disk = ownDisk): Home {
     stateBackup: join(path, 'state.json.bak'),
     manifest: join(path, 'manifest.json'),
     release: join(path, 'release.json'),
+    flags: join(path, 'flags.json'),
     status: join(path, 'status.json'),
     available: join(path, 'available.json'),
     history: join(path, 'history.jsonl'),
@@ -134,8 +137,8 @@ export function restoreReplaced({
   stateBackup,
   ...home
 }: Home): void {
-  const { manifest, release, status, history, metrics } = home
-  const told = [manifest, release, status, history, metrics]
+  const { manifest, release, flags, status, history, metrics } = home
+  const told = [manifest, release, flags, status, history, metrics]
   restoreAside(disk, [current, confirmed, launch, config, root, state, stateBackup, ...told])
 }
 

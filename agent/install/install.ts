@@ -7,6 +7,7 @@ import { MoultError, type Root } from '../../manifests/index.ts'
 import type { Disk } from '../home/disk.ts'
 import { readSmallFile, replaceFile } from '../home/durable-file.ts'
 import { type Home, homeAt, makeHome, prepareHome } from '../home/home.ts'
+import { lastFlags, writeFlags } from '../report/flags-file.ts'
 import { withJournal } from '../report/journal.ts'
 import { repairRecord } from '../trial/launch.ts'
 import { installedRecord } from '../home/launch-record.ts'
@@ -125,7 +126,7 @@ function pinRoot(home: Home, path: string, bytes: Buffer): void {
 async function installFromServer(home: Home, options: InstallOptions, deps: UpdateDeps): Promise<void> {
   const settings = { ...loadSettings(home.path, options.env), home }
   const result = await update(settings, { apply: true }, withJournal(settings, deps).deps)
-  if (result.kind === 'swapped') return
+  if (result.kind === 'swapped') return void writeFlags(home, lastFlags(settings, result.version))
   const { decision } = result
   const reason = 'reason' in decision ? decision.reason : decision.kind
   throw new MoultError('ERR_POLICY_REFUSED', `nothing to install: ${reason}`, { details: { decision } })

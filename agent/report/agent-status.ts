@@ -10,6 +10,8 @@ import type { Home } from '../home/home.ts'
 import { type LastCheck, readLastCheck } from './last-check.ts'
 import { installedRecord, type LaunchRecord } from '../home/launch-record.ts'
 import { readReceipt } from '../home/receipt.ts'
+import { lastManifest } from '../poll/last-manifest.ts'
+import { pollIntervalMs } from '../poll/poll-interval.ts'
 import type { Settings } from '../settings/settings.ts'
 import { loadState, type QuarantineEntry } from '../home/state.ts'
 import { type UpdateMode, type UpdateRole, updateRole } from '../settings/update-role.ts'
@@ -30,6 +32,8 @@ export interface AgentStatus {
   readonly installed: readonly string[]
   readonly quarantine: readonly QuarantineEntry[]
   readonly sequence: number
+  /** Between polls, by the settings or by the last manifest that verified. */
+  readonly intervalMs: number
   readonly rootVersion: number
   readonly lastCheck: LastCheck | undefined
   /** What is offered and not in place yet; `since` is an RFC 3339 date, `image` that of an update left to others. */
@@ -63,6 +67,7 @@ export function agentStatus(settings: Settings): AgentStatus {
     ),
     quarantine: state.quarantine,
     sequence: state.floors[channel]?.sequence ?? 0,
+    intervalMs: pollIntervalMs(settings, lastManifest(settings)?.manifest.rollout.poll),
     rootVersion: state.root.version,
     lastCheck,
     available: availableOf(lastCheck, readAvailable(home.available)),

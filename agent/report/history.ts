@@ -53,6 +53,7 @@ const FIELDS_OF: FieldsOf = {
   'check-failed': leftOut,
   'update-found': leftOut,
   'update-available': leftOut,
+  'flags-changed': leftOut,
   approved: ({ kind, version }) => ({ kind, version }),
   'download-progress': leftOut,
   'download-interrupted': leftOut,

@@ -59,23 +59,25 @@ function refusedError(result: OnceResult, { version, reason }: Decision & { kind
 
 function plain(result: OnceResult): Record<string, unknown> {
   if (result.kind === 'swapped') return { ...result }
-  const { decision, manifest } = result
-  return { kind: 'checked', offered: manifest.release.version, sequence: manifest.rollout.sequence, decision }
+  const { manifest } = result
+  // As large as a manifest, and told by its version.
+  const decision = Object.fromEntries(Object.entries(result.decision).filter(([name]) => name !== 'release'))
+  const { sequence } = manifest.rollout
+  return { kind: 'checked', offered: manifest.release.version, sequence, decision }
 }
 
 /** @throws MoultError ERR_POLICY_REFUSED: that is no result */
 function lineOf(result: OnceResult, mayInstall: boolean): string {
   if (result.kind === 'swapped')
     return `Updated to ${result.version}: ${result.isRestarted === true ? 'its restart was asked for' : 'start the agent again'}`
-  const { decision, manifest } = result
-  const { version } = manifest.release
+  const { decision, facts } = result
   switch (decision.kind) {
     case 'up-to-date':
-      return `Up to date: ${version}`
+      return `Up to date: ${facts.running}`
     case 'install':
-      return `Update available: ${version}${mayInstall ? '. Install it with --apply' : ', to be brought by others'}`
+      return `Update available: ${decision.version}${mayInstall ? '. Install it with --apply' : ', to be brought by others'}`
     case 'wait':
-      return `Waiting with ${version}: ${decision.reason}`
+      return `Waiting with ${decision.version}: ${decision.reason}`
     case 'refuse':
       throw refusedError(result, decision)
   }

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { SERVICE_KINDS, type ServiceFile, type ServiceKind } from '../../agent/install/service-files.ts'
 import { podHome } from '../../agent/install/units/pod.ts'
 import type { AgentEvent, InstallResult, SettingsFile } from '../../agent/index.ts'
+import { MoultError } from '../../manifests/errors.ts'
 import { printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { depsFor, homeOf, type HomeOptions, withHomeOptions } from './home-options.ts'
@@ -13,6 +14,8 @@ import { firstProgram } from './program-version.ts'
 interface Options extends HomeOptions {
   root?: string
   interval?: string
+  label?: Record<string, string>
+  pin?: string
   probation?: string
   tries?: string
   healthUrl?: string
@@ -33,6 +36,12 @@ export function registerAgentInstall(agent: Command): void {
       'the root document to pin: trust/1.root.json of the project; default: the one that is pinned',
     )
     .option('--interval <time>', 'time between polls, e.g. 5m')
+    .option(
+      '--label <name=value>',
+      'what this machine is called in the rules of a rollout; may be repeated',
+      labelOption,
+    )
+    .option('--pin <versions>', 'the versions that may run here, e.g. 1.4.2 or <2.0.0')
     .option('--probation <time>', 'how long a new version must stay healthy, e.g. 1m')
     .option('--tries <n>', 'starts of a version on trial before it is rolled back')
     .option('--health-url <url>', 'probe that must answer 2xx during probation')
@@ -108,13 +117,31 @@ function passingPlaceWarning(path: string): AgentEvent {
   return { kind: 'warning', message }
 }
 
+function labelOption(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+  if (name === undefined || value === undefined)
+    throw new MoultError('ERR_USAGE_INVALID', `--label: expected <name>=<value>, got ${JSON.stringify(text)}`)
+  return { ...before, [name]: value }
+}
+
 /** What the call names; the rest stays as it was. */
-function settingsOf({ server, channel, interval, probation, tries, healthUrl }: Options): Partial<SettingsFile> {
+function settingsOf({
+  server,
+  channel,
+  interval,
+  label,
+  pin,
+  probation,
+  tries,
+  healthUrl,
+}: Options): Partial<SettingsFile> {
   const from = server ?? (process.env['UPDATE_SERVER'] || undefined)
   return {
     ...(from === undefined ? {} : { server: from }),
     ...(channel === undefined ? {} : { channel }),
     ...(interval === undefined ? {} : { interval }),
+    ...(label === undefined ? {} : { labels: label }),
+    ...(pin === undefined ? {} : { pin }),
     ...(probation === undefined ? {} : { probation }),
     ...(tries === undefined ? {} : { tries: Number(tries) }),
     ...(healthUrl === undefined ? {} : { health: { url: healthUrl } }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 
 import type { AgentStatus, LastCheck } from '../../agent/index.ts'
+import { formatDuration } from '../../manifests/durations.ts'
 import { formatSize, printResult } from '../print-result.ts'
 import { runCommand } from '../run-command.ts'
 import { historyText } from './history-text.ts'
@@ -27,6 +28,7 @@ function linesOf(status: AgentStatus): string[] {
     `  previous    ${record?.previous ?? 'none'}`,
     `  on disk     ${installed.join(', ')}; ${formatSize(status.bytes)} in all`,
     `  follows     ${channel} at ${server}, sequence ${status.sequence}, root ${status.rootVersion}`,
+    `  polls       every ${formatDuration(status.intervalMs)}`,
     `  checked     ${lastCheck === undefined ? 'never' : checkText(lastCheck)}`,
     ...(available === undefined ? [] : [`  available   ${availableText(available)}`]),
     ...(lastCheck?.isExpiring === true ? [`  expires     ${lastCheck.expires}, and was not renewed yet`] : []),

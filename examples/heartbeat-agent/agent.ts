@@ -42,7 +42,9 @@ function main(): void {
   const server = createServer((request, response) => {
     const isHealthy = request.url === '/healthz'
     response.writeHead(isHealthy ? 200 : 404, { 'content-type': 'application/json' })
-    response.end(isHealthy ? `${JSON.stringify({ version, heartbeats: outbox.next - 1 })}\n` : '{}\n')
+    // Flags come signed with the rollout: a part of the fleet can run something new without a new version.
+    const health = { version, heartbeats: outbox.next - 1, flags: updater.flags }
+    response.end(isHealthy ? `${JSON.stringify(health)}\n` : '{}\n')
   })
   server.on('error', (error) => log(`no health endpoint: ${error.message}`))
   server.listen(Number(process.env['HEARTBEAT_PORT'] ?? 8091), '127.0.0.1')

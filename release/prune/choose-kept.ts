@@ -61,27 +61,25 @@ function keepBases(offered: readonly Release[], releases: readonly KnownRelease[
 }
 
 /**
- * What a channel may offer next, and the last that it may have offered. The manifest before the live one is not
- * kept anywhere, and caches may still serve it: the release that it names is among those. Where betas are numbered in
- * between they would push it out, so finals are counted for themselves, too.
+ * What a channel may offer next, and what it has offered last: caches may still serve the manifest before the live one.
+ * Where its history does not tell enough, anything up to the live version may have been offered.
  */
 function keepLine(
-  { channel, kind, release: { version: head } }: Offer,
+  { channel, kind, release: { version: head }, past }: Offer,
   all: readonly KnownRelease[],
   count: number,
   keep: Keep,
 ): void {
-  const line = all.toSorted(newestFirst)
-  const past = line.filter(({ version }) => compareVersions(version, head) <= 0)
   const headText = kind === 'live' ? `the live ${head}` : head
-  for (const { version } of line) {
-    const isNext = compareVersions(version, head) > 0 && (!isPrerelease(version) || isPrerelease(head))
+  for (const { version } of all) {
+    const order = compareVersions(version, head)
+    const isNext = order > 0 && (!isPrerelease(version) || isPrerelease(head))
     if (isNext) keep(version, `newer than ${headText} of ${channel}`)
+    else if (past.offers.some(({ release }) => release.version === version))
+      keep(version, `of the last ${count} live on ${channel}`)
+    else if (past.cut !== undefined && order <= 0)
+      keep(version, `may have been live on ${channel}, whose history does not tell`)
   }
-  for (const { version } of past.slice(0, count)) keep(version, `of the last ${count} up to ${head} on ${channel}`)
-  if (isPrerelease(head)) return
-  for (const { version } of past.filter((one) => !isPrerelease(one.version)).slice(0, count))
-    keep(version, `of the last ${count} finals up to ${head} on ${channel}`)
 }
 
 /** Prepared, and offered by nobody yet. Without any manifest everything is. */
@@ -96,8 +94,4 @@ function isPrerelease(version: string): boolean {
 /** A name in a rollout may be anything; build metadata does not tell versions apart there. */
 function isSame(name: string, version: string): boolean {
   return name.split('+')[0] === version.split('+')[0]
-}
-
-function newestFirst(a: KnownRelease, b: KnownRelease): number {
-  return compareVersions(b.version, a.version) || (a.version < b.version ? 1 : -1)
 }

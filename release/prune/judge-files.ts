@@ -2,6 +2,7 @@
 
 import { ATTACHMENT_FILES } from '../attachments/attachment.ts'
 import { compareVersions, isVersion, type Release } from '../../manifests/index.ts'
+import { feedPath } from '../layout.ts'
 import type { PublishedFile } from '../publishers/publisher.ts'
 import { isNewest, type Kept } from './choose-kept.ts'
 import { isManifest, type Offer } from './read-offers.ts'
@@ -69,6 +70,8 @@ function judgeOf({ name, found, offers, kept }: Survey): (path: string) => Judge
 
   return (path) => {
     if (offers.some((offer) => isManifest(path, offer))) return { action: 'keep', why: 'manifest' }
+    if (/^history\/[0-9a-f]{64}\.json$/.test(path)) return { action: 'keep', why: 'history' }
+    if (offers.some(({ channel }) => path === feedPath(channel))) return { action: 'keep', why: 'feed' }
     if (/^trust\/\d+\.root\.json$/.test(path)) return { action: 'keep', why: 'root document' }
     const document = versionOfDocument(path)
     if (document !== undefined) return judgeVersion(document) ?? { action: 'remove', why: UNNEEDED }

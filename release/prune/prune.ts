@@ -62,7 +62,7 @@ export async function prune(options: PruneOptions = {}, deps: ReleaseDeps = {}):
 
 async function judge(project: Project, terms: KeepTerms, around: Surroundings): Promise<JudgedFile[]> {
   const files = await project.publisher.list('')
-  const offers = await readOffers(files, project, around.now())
+  const offers = await readOffers(files, terms.keep, project, around.now())
   const found = await readReleases(files, project, around)
   const known = found.filter((one) => one.kind === 'known')
   return judgeFiles({ name: project.name, files, found, offers, kept: chooseKept(known, offers, terms) })

@@ -1,36 +1,41 @@
 // What agents may be told at present: the live manifest of every channel, and the one whose publishing began last, which
 // some agent may have seen although it was put back.
 
-import {
-  type JsonObject,
-  type JsonValue,
-  MoultError,
-  NO_FLOOR,
-  parseStrictJson,
-  type Release,
-  verifyManifest,
-} from '../../manifests/index.ts'
+import { type JsonValue, MoultError, NO_FLOOR, type Release, verifyManifest } from '../../manifests/index.ts'
+import { type PastReleases, readPastReleases } from '../audit/past-releases.ts'
+import { readFrom, readPast } from '../audit/walk-history.ts'
 import { attemptPath, DEFAULT_CHANNEL, manifestPath, pathOf } from '../layout.ts'
 import { type Live, readAttempted, readLive } from '../live.ts'
 import type { Project } from '../open-project.ts'
-import type { PublishedFile } from '../publishers/publisher.ts'
+import type { PublishedFile, Publisher } from '../publishers/publisher.ts'
 
 export interface Offer {
   readonly channel: string
   readonly kind: 'live' | 'attempted'
   readonly release: Release
-  /** Every string of the rollout statement: versions to go back from, and whatever later rules of it name. */
+  /** Every string of the rollout statement: versions to go back from, the releases of pins and of the fallback. */
   readonly names: ReadonlySet<string>
+  /** What the channel has offered last, by its history. */
+  readonly past: PastReleases
 }
+
+/** Twenty-seven years of a manifest a day: only a defect has more. */
+const MANIFESTS_MAX = 10_000
 
 type Place = Pick<Project, 'publisher' | 'roots' | 'config'>
 
 /**
  * Verifies every manifest of the place: a live one as an agent does that starts today, and that its files are there.
  * @param files all that is published
+ * @param count how many versions of each channel are looked for in its history
  * @throws MoultError ERR_PUBLISH_FAILED when there is one that cannot be vouched for
  */
-export async function readOffers(files: readonly PublishedFile[], place: Place, now: number): Promise<Offer[]> {
+export async function readOffers(
+  files: readonly PublishedFile[],
+  count: number,
+  place: Place,
+  now: number,
+): Promise<Offer[]> {
   const { publisher, roots } = place
   const sizes = new Map(files.map(({ path, size }) => [path, size]))
   const offers: Offer[] = []
@@ -41,11 +46,11 @@ export async function readOffers(files: readonly PublishedFile[], place: Place, 
     if (live !== undefined) {
       assertGoodToday(live, channel, place, now)
       assertWhole(live.manifest.release, channel, sizes, place)
-      offers.push(offerOf(live, channel, 'live'))
+      offers.push(await offerOf(live, channel, 'live', count, publisher))
     }
     const attempted = await readAttempted(publisher, roots[0], channel)
     if (attempted !== undefined && attempted.sha256 !== live?.sha256)
-      offers.push(offerOf(attempted, channel, 'attempted'))
+      offers.push(await offerOf(attempted, channel, 'attempted', count, publisher))
   }
   return offers
 }
@@ -60,9 +65,16 @@ async function channelsOf(files: readonly PublishedFile[], { publisher }: Place)
   return [...channels].toSorted()
 }
 
-function offerOf({ bytes, manifest }: Live, channel: string, kind: Offer['kind']): Offer {
-  const { rollout = null } = parseStrictJson(bytes) as JsonObject
-  return { channel, kind, release: manifest.release, names: new Set(stringsOf(rollout)) }
+async function offerOf(
+  { bytes, manifest: { release } }: Live,
+  channel: string,
+  kind: Offer['kind'],
+  versions: number,
+  publisher: Publisher,
+): Promise<Offer> {
+  const newest = readPast(bytes)
+  const past = await readPastReleases(newest, readFrom(publisher), { versions, manifests: MANIFESTS_MAX })
+  return { channel, kind, release, past, names: new Set(stringsOf(newest.document['rollout'] ?? null)) }
 }
 
 function stringsOf(value: JsonValue): string[] {
@@ -101,7 +113,7 @@ function assertWhole(
 function unsure(channel: string, reason: string, cause?: MoultError): MoultError {
   const path = manifestPath(channel)
   return new MoultError('ERR_PUBLISH_FAILED', `agents cannot use the live manifest (${reason}): ${path}`, {
-    hint: 'Nothing was removed. Mend this channel first: see `moult verify`, and renew it with `moult rollout set`.',
+    hint: 'Nothing was removed. Mend this channel first: see `moult verify`, and renew it with `moult refresh`.',
     details: { path, channel, ...(cause === undefined ? { reason } : { reason: cause.toJSON() }) },
     cause,
   })

@@ -144,7 +144,12 @@ async function send(
       ...at,
       name,
       data: 'bytes' in source ? source.bytes : chunksOf(source.file, onBytes, () => timer.refresh()),
-      headers: { ...at.headers, 'content-type': 'application/octet-stream', 'content-length': size },
+      headers: {
+        ...at.headers,
+        'content-type': 'application/octet-stream',
+        // Of bytes fetch tells the length itself. Twice is refused once the package undici was loaded in this process.
+        ...('bytes' in source ? {} : { 'content-length': size }),
+      },
       request: { signal: AbortSignal.any([signal, stalled.signal]), fetch: fetchOnce },
     })
     return answer.data as GitHubAsset

@@ -5,12 +5,13 @@
 //   bin/<version>/<file>       as it is; the release stays a draft until its document is there
 //   releases/<version>.json    release.json of that same release, which is published with it
 //   trust/<n>.root.json        a release of its own, trust/<n>: a published release may be immutable
+//   history/<sha256>.json      a release of its own, history/<sha256>, for the same reason
 //   <channel>/version.json     as it is, in a release that stays; for one channel a new release each time,
 //                              manifests/<channel>/<number>, which becomes the "latest" of the repository
 //   <channel>/.attempted.json  attempted.json of the release <channel>: no asset begins with a dot
 
 import { MoultError } from '../../manifests/index.ts'
-import { attemptPath, DEFAULT_CHANNEL, manifestPath, releasePath, rootPath } from '../layout.ts'
+import { attemptPath, DEFAULT_CHANNEL, historyPath, manifestPath, releasePath, rootPath } from '../layout.ts'
 
 export interface Address {
   readonly tag: string
@@ -21,6 +22,7 @@ export const MANIFEST_ASSET = 'version.json'
 export const ATTEMPT_ASSET = 'attempted.json'
 export const RELEASE_ASSET = 'release.json'
 const SERIES = 'manifests'
+const HISTORY = 'history'
 /** An asset that takes the place of another one: uploaded, and not yet renamed. */
 const PENDING = /^(.+)\.[0-9a-f]{8}\.next$/
 /** GitHub silently changes other names. */
@@ -45,6 +47,8 @@ function rawAddressOf(path: string): Address {
   if (version !== undefined) return { tag: `bin/${version}`, asset: RELEASE_ASSET }
   const root = /^trust\/(\d+)\.root\.json$/.exec(path)?.[1]
   if (root !== undefined) return { tag: `trust/${root}`, asset: `${root}.root.json` }
+  const past = /^history\/([0-9a-f]{64})\.json$/.exec(path)?.[1]
+  if (past !== undefined) return { tag: `${HISTORY}/${past}`, asset: `${past}.json` }
   const full = /^(?:version|\.attempted)\.json$/.test(path) ? `${DEFAULT_CHANNEL}/${path}` : path
   const slash = full.lastIndexOf('/')
   const [tag, name] = [full.slice(0, Math.max(slash, 0)), full.slice(slash + 1)]
@@ -57,6 +61,8 @@ export function pathOfAsset({ tag, asset }: Address): string {
   if (version !== undefined && asset === RELEASE_ASSET) return releasePath(version)
   const root = /^trust\/(\d+)$/.exec(tag)?.[1]
   if (root !== undefined && asset === `${root}.root.json`) return rootPath(Number(root))
+  const past = /^history\/([0-9a-f]{64})$/.exec(tag)?.[1]
+  if (past !== undefined && asset === `${past}.json`) return historyPath(past)
   if (!tag.includes('/') && asset === MANIFEST_ASSET) return manifestPath(tag)
   if (!tag.includes('/') && asset === ATTEMPT_ASSET) return attemptPath(tag)
   return `${tag}/${asset}`
@@ -81,6 +87,11 @@ export function seriesNumber(tag: string, channel: string): number | undefined {
 
 export function isInSeries(tag: string): boolean {
   return tag.startsWith(`${SERIES}/`)
+}
+
+/** Whether it keeps a manifest of before. */
+export function isHistory(tag: string): boolean {
+  return tag.startsWith(`${HISTORY}/`)
 }
 
 export function pendingName(asset: string, nonce: string): string {

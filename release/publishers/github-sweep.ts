@@ -2,7 +2,7 @@
 
 import { deleteAsset, renameAsset } from './github-assets.ts'
 import type { GitHubConnection } from './github-client.ts'
-import { isInSeries, seriesNumber, targetOfPending } from './github-layout.ts'
+import { isHistory, isInSeries, seriesNumber, targetOfPending } from './github-layout.ts'
 import { deleteRelease, type GitHubRelease, isOwn, listReleases } from './github-releases.ts'
 
 /** Old manifests in view; more only make the lists of a repository longer. */
@@ -15,7 +15,7 @@ export async function sweepRepository(github: GitHubConnection, latest: string):
   for (const release of releases) {
     const { draft, tag_name: tag } = release
     // A manifest that was never published, or what lost against another run.
-    if (draft && (isInSeries(tag) || published.has(tag))) await deleteRelease(github, release)
+    if (draft && (isInSeries(tag) || isHistory(tag) || published.has(tag))) await deleteRelease(github, release)
     else await settleAssets(github, release)
   }
   const numbered = releases

@@ -1,5 +1,6 @@
 // What people read on the page of the releases.
 
+import { isHistory } from './github-layout.ts'
 import { claimOf } from './publish-conflict.ts'
 import type { ReleaseText } from './github-releases.ts'
 
@@ -24,5 +25,7 @@ export function channelText(channel: string): ReleaseText {
 export function filesText(tag: string): ReleaseText {
   const version = /^bin\/(.+)$/.exec(tag)?.[1]
   if (version !== undefined) return { name: version, body: `The signed files of version ${version}.` }
+  if (isHistory(tag))
+    return { name: tag.slice(0, 20), body: 'What agents were offered once: for `moult verify --history`.' }
   return { name: tag, body: 'Signed files for the updater of the agents.' }
 }

@@ -56,6 +56,7 @@ export function openGitHub(config: GitHubConfig, around: Surroundings): Publishe
   return {
     target: github.target,
     baseUrl: `${github.webUrl}/releases/download`,
+    feedUrl: `${github.webUrl}/releases.atom`,
     urlOf: (path) => new URL(`${github.webUrl}/releases/${downloadPath(path, isLatest)}`),
     async lock(purpose) {
       const held = await lockRepository(uninterrupted, around.now, purpose)

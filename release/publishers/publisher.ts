@@ -27,6 +27,9 @@ export interface Publisher {
   /** Where anybody fetches a file, of a place that is its own host: it is read back there. */
   urlOf?(path: string): URL
 
+  /** Where the place itself tells people of releases: no feed is written to it then. */
+  readonly feedUrl?: string
+
   /**
    * Keeps other releases out, where the place can do that. Where it cannot, the condition of `replaceManifest` alone
    * decides between two releases, and this does nothing. What killed runs left half-done is cleaned up under it.
@@ -56,7 +59,7 @@ export interface Publisher {
   /**
    * Puts an artifact in place, all of it or nothing, and checks that the written bytes have the given digest. Other
    * bytes under this name are replaced: they are of a publish that was killed before its release document, or damaged, or
-   * they are the note of the manifest before (`.attempted.json`), which MUST be durable before this returns.
+   * they are the note of the manifest before (`.attempted.json`), which MUST be durable before this returns, or the feed.
    * The caller MUST NOT publish bytes that contradict a published release document.
    * @param onProgress gets the bytes done so far, never fewer than before, and the size at the end
    */

@@ -8,7 +8,7 @@ import type { S3Config } from './publish-config.ts'
 const IMMUTABLE = 'max-age=31536000, immutable'
 /** A cache may keep it, but asks each time; mostly the answer is a 304. */
 const REVALIDATE = 'no-cache'
-const IMMUTABLE_FOLDERS = /^(?:bin|releases|trust)\//
+const IMMUTABLE_FOLDERS = /^(?:bin|history|releases|trust)\//
 
 const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',

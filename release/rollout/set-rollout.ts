@@ -1,31 +1,23 @@
 // published release -> verify -> rollout statement -> deliver (plan -> publish -> read back)
 
-import {
-  type JsonObject,
-  MoultError,
-  parseDate,
-  parseStrictJson,
-  RELEASE_UNSIGNED,
-  type Stage,
-  statementDigest,
-} from '../../manifests/index.ts'
+import { isVersion, MoultError, parseDate, RELEASE_UNSIGNED, statementDigest } from '../../manifests/index.ts'
 import { assertClock } from '../assert-clock.ts'
 import { deliver } from '../deliver.ts'
-import type { Live } from '../live.ts'
-import { openProject } from '../open-project.ts'
-import { type ReleaseOptions, termsOf } from '../release-options.ts'
+import { manifestPath } from '../layout.ts'
+import { readLive } from '../live.ts'
+import { openProject, type Project } from '../open-project.ts'
+import { placeOf, type ReleaseOptions } from '../release-options.ts'
 import type { ReleaseResult } from '../release-result.ts'
 import { type Released, readReleased } from '../released.ts'
-import { makeRollout } from '../rollout-statement.ts'
-import { datedStages } from '../stages.ts'
+import { signRollout } from '../rollout-statement.ts'
 import { type ReleaseDeps, surroundingsOf } from '../surroundings.ts'
+import { draftRollout } from './draft-rollout.ts'
+import { type RolloutOptions, rolloutTermsOf } from './rollout-terms.ts'
 
-export interface SetRolloutOptions extends Pick<
-  ReleaseOptions,
-  'config' | 'channel' | 'percent' | 'stages' | 'expires' | 'baseUrl' | 'plan'
-> {
-  /** A version that was released before, with or without a rollout. */
-  readonly version: string
+export interface SetRolloutOptions
+  extends RolloutOptions, Pick<ReleaseOptions, 'config' | 'channel' | 'baseUrl' | 'plan'> {
+  /** A version that was released before, with or without a rollout; default: the live one. */
+  readonly version?: string | undefined
 }
 
 /**
@@ -35,34 +27,77 @@ export interface SetRolloutOptions extends Pick<
  * @throws MoultError with the code of the step that failed
  */
 export async function setRollout(options: SetRolloutOptions, deps: ReleaseDeps = {}): Promise<ReleaseResult> {
+  return offerReleased(options, deps, () => true)
+}
+
+/**
+ * The very same release, document and bytes, on another channel. Where it is live there already nothing changes, unless
+ * terms are given.
+ * @throws MoultError with the code of the step that failed
+ */
+export async function promote(
+  { to, ...options }: Omit<SetRolloutOptions, 'channel'> & { readonly version: string; readonly to: string },
+  deps: ReleaseDeps = {},
+): Promise<ReleaseResult> {
+  const { config: _config, version: _version, baseUrl: _baseUrl, plan: _plan, ...terms } = options
+  const isAsked = Object.values(terms).some((term) => term !== undefined)
+  return offerReleased({ ...options, channel: to }, deps, (isLive) => !isLive || isAsked)
+}
+
+async function offerReleased(
+  options: SetRolloutOptions,
+  deps: ReleaseDeps,
+  isNeeded: (isLive: boolean) => boolean,
+): Promise<ReleaseResult> {
   const around = surroundingsOf(deps)
   const project = await openProject(options.config, around, ['rollout'])
   await assertClock(project, around)
-  const terms = termsOf(options, project.config)
-  const { version } = options
-  const isStaged = options.percent !== undefined || options.stages !== undefined
+  const terms = { ...placeOf(options, project.config), rollout: rolloutTermsOf(options, project.config) }
+  if (options.version !== undefined) assertVersion(options.version)
+  const version = options.version ?? (await liveVersion(terms.channel, project))
 
   return deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {
-    const released = await readReleased(version, live, project)
-    if (released === undefined) throw notReleased(version, project.publisher.target)
-    assertNotAhead(released, now)
-    const before = liveRollout(released, live)
-    const stages = isStaged || before === undefined ? datedStages(terms.stages, now) : before.stages
-    const rolloutTerms = { ...terms, stages, ...(before === undefined ? {} : { base: before.document }) }
-    const rollout = await makeRollout(released.document, rolloutTerms, live, project, now)
+    const released = await publishedRelease(version, live, project, now)
+    const isLive = live?.manifest.releaseDigest === statementDigest(released.document, RELEASE_UNSIGNED)
+    if (!isNeeded(isLive)) return { release: { ...released, isLive }, rollout: undefined, artifacts: [] }
+    const statement = await draftRollout(released, terms, live, project, around, now)
+    const rollout = await signRollout(statement, project)
     return { release: { ...released, isLive: false }, rollout, artifacts: [] }
   })
 }
 
-/** The rollout of this very release, when it is the live one: what a person set there MUST NOT be lost by the way. */
-function liveRollout(
-  { document }: Released,
-  live: Live | undefined,
-): { readonly document: JsonObject; readonly stages: readonly Stage[] } | undefined {
-  if (live === undefined || live.manifest.releaseDigest !== statementDigest(document, RELEASE_UNSIGNED))
-    return undefined
-  const manifest = parseStrictJson(live.bytes) as JsonObject
-  return { document: manifest['rollout'] as JsonObject, stages: live.manifest.rollout.stages }
+/** @throws MoultError ERR_USAGE_INVALID, ERR_TRUST_DATE, ERR_MANIFEST_* or another ERR_TRUST_* */
+export async function publishedRelease(
+  version: string,
+  live: Parameters<typeof readReleased>[1],
+  project: Project,
+  now: number,
+): Promise<Released> {
+  const released = await readReleased(version, live, project)
+  if (released === undefined) throw notReleased(version, project.publisher.target)
+  assertNotAhead(released, now)
+  return released
+}
+
+/** @throws MoultError ERR_USAGE_INVALID */
+export function assertVersion(text: string): void {
+  if (isVersion(text)) return
+  throw new MoultError('ERR_USAGE_INVALID', `not a semantic version: ${JSON.stringify(text.slice(0, 64))}`, {
+    hint: 'A version looks like 1.4.2 or 2.0.0-rc.1.',
+  })
+}
+
+async function liveVersion(channel: string, { publisher, roots }: Project): Promise<string> {
+  const live = await readLive(publisher, roots[0], channel)
+  if (live === undefined) throw nothingLive(channel, publisher.target)
+  return live.manifest.release.version
+}
+
+export function nothingLive(channel: string, target: string): MoultError {
+  return new MoultError('ERR_USAGE_INVALID', `nothing is live on ${channel}: ${target}`, {
+    hint: 'Offer a release with `moult release` or `moult rollout set <version>`; or name the channel with --channel.',
+    details: { channel, path: manifestPath(channel), target },
+  })
 }
 
 /** A release cannot be younger than its rollout: one of the two machines has a wrong clock. */

@@ -17,7 +17,9 @@ import { documentBytes } from '../document-bytes.ts'
 import { releasePath } from '../layout.ts'
 import type { Live } from '../live.ts'
 import { newestRoot, type Project } from '../open-project.ts'
-import { DEFAULT_EXPIRES, makeRollout } from '../rollout-statement.ts'
+import { stampRollout } from '../rollout/compose-rollout.ts'
+import { DEFAULT_EXPIRES } from '../rollout/rollout-terms.ts'
+import { liveRolloutOf, rolloutContext, signRollout } from '../rollout-statement.ts'
 import { signDocument } from '../sign.ts'
 import { type OnlineRole, openSigners } from '../signers/open-signers.ts'
 import type { Signer } from '../signers/signer.ts'
@@ -115,11 +117,10 @@ async function rolloutAfter(
   around: Surroundings,
   now: number,
 ): Promise<JsonObject> {
-  const { rollout: base } = parseStrictJson(live.bytes) as { rollout: JsonObject }
-  const { channel, stages } = live.manifest.rollout
   const signers = { release: [], rollout: await openHere('rollout', project, around) }
-  const terms = { channel, stages, base, expires: project.config.rollout?.expires ?? DEFAULT_EXPIRES }
-  return makeRollout(release, terms, live, { ...project, signers }, now)
+  const context = await rolloutContext(release, live.manifest.rollout.channel, live, project, now)
+  const expires = project.config.rollout?.expires ?? DEFAULT_EXPIRES
+  return signRollout(stampRollout(liveRolloutOf(live).rollout, expires, context), { signers })
 }
 
 /** @throws MoultError ERR_CONFIG_KEY, which says where the command can be run instead */

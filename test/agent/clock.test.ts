@@ -159,4 +159,60 @@ describe('time', { ...BOUNDED, concurrency: true }, () => {
     publish(host, NEXT)
     assert.equal((await poll()).kind, 'swapped')
   })
+
+  test('case 92: a clock that is hours ahead makes a stage early, and installs nothing but what is signed', async (t) => {
+    const host = await startHost(t)
+    const stages = [{ at: formatDate(NOW + 2 * HOUR_MS), percent: 100 }]
+    publish(host, { ...NEXT, manifest: { rollout: { stages } } })
+    const { home, poll } = await makeMachine(t, host)
+    const waiting = await poll()
+    assert.deepEqual(waiting.kind === 'checked' && [waiting.decision.kind, 'untilMs' in waiting.decision], [
+      'wait',
+      true,
+    ])
+    // Bytes that are not those of the release are refused at that time as at any other.
+    host.serve('1.0.1.bin', Buffer.from('#!/bin/sh\necho 6.6.6\n'))
+    assert.match((await failureOf(() => poll(at(NOW + 3 * HOUR_MS)))).code, /^ERR_BYTES_/)
+    assert.equal(whatRuns(home).answers, '1.0.0')
+    publish(host, { ...NEXT, manifest: { rollout: { stages } } })
+    assert.equal((await poll(at(NOW + 3 * HOUR_MS))).kind, 'swapped')
+    assert.equal(whatRuns(home).answers, '1.0.1')
+  })
+
+  test('case 92: a clock that is hours behind makes a stage late, and a missed stage updates all the same', async (t) => {
+    const host = await startHost(t)
+    const stages = [
+      { at: formatDate(NOW + 12 * HOUR_MS), percent: 50 },
+      { at: formatDate(NOW + 29 * HOUR_MS), percent: 100 },
+    ]
+    publish(host, { ...NEXT, manifest: { rollout: { stages, spread: '30m' } } })
+    const { home, poll } = await makeMachine(t, host)
+    // At NOW + 40 h, all of this.
+    for (const behind of [40, 35, 29]) {
+      const late = await poll(at(NOW + (40 - behind) * HOUR_MS))
+      assert.equal(late.kind === 'checked' && late.decision.kind, 'wait')
+    }
+    assert.equal(whatRuns(home).answers, '1.0.0')
+    // It slept through both stages, or its clock is right again.
+    assert.equal((await poll(at(NOW + 40 * HOUR_MS))).kind, 'swapped')
+  })
+
+  test('case 92: no clock counts below the date of the last manifest, so a stage that has begun by then stays open', async (t) => {
+    const host = await startHost(t)
+    publish(host, SAME)
+    const { home, poll, settings } = await makeMachine(t, host)
+    await poll()
+    const { timeFloorMs } = loadState(home, settings.root, assert.fail)
+    assert.equal(timeFloorMs, Math.floor((NOW - HOUR_MS) / 1000) * 1000)
+    const opensAt = (time: number): Offer => ({
+      ...NEXT,
+      manifest: { rollout: { stages: [{ at: formatDate(time), percent: 100 }] } },
+    })
+    const floorMs = Math.max(timeFloorMs, BUILT_AT_MS)
+    publish(host, opensAt(floorMs + 1000))
+    const shut = await poll({ ...at(0), apply: false })
+    assert.equal(shut.kind === 'checked' && shut.decision.kind, 'wait')
+    publish(host, { ...opensAt(floorMs), sequence: 12 })
+    assert.equal((await poll(at(0))).kind, 'swapped')
+  })
 })

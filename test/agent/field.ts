@@ -21,8 +21,25 @@ import { loadSettings, type Settings } from '../../agent/settings/settings.ts'
 import type { SettingsFile } from '../../agent/settings/settings-file.ts'
 import { update, type UpdateDeps, type UpdateResult } from '../../agent/update.ts'
 import { BUILT_AT_MS } from '../../agent/moult-version.ts'
-import { formatDate, isMoultError, type JsonValue, type MoultError, platformOf, sha256 } from '../../manifests/index.ts'
-import { makeManifest, type ManifestOptions, makeRoot } from '../fixtures/signed-manifest.ts'
+import {
+  formatDate,
+  isMoultError,
+  type JsonValue,
+  type MoultError,
+  platformOf,
+  RELEASE_UNSIGNED,
+  sha256,
+  statementDigest,
+} from '../../manifests/index.ts'
+import {
+  defaultKeys,
+  makeManifest,
+  type ManifestOptions,
+  makeRelease,
+  makeRoot,
+  type Overrides,
+  signStatement,
+} from '../fixtures/signed-manifest.ts'
 
 export const NAME = 'heartbeat-agent'
 export const PLATFORM = platformOf(process.platform, process.arch)
@@ -136,18 +153,11 @@ export interface Offer {
 
 /** Signed bytes of `version.json` for an offer. */
 export function manifestOf(offer: Offer): Buffer {
-  const { version, sequence = 10, binary = {}, manifest = {} } = offer
-  const artifact = artifactOf(offer)
-  const packed = offer.br === true ? brotliCompressSync(artifact) : undefined
-  const downloads =
-    packed === undefined
-      ? {}
-      : { downloads: [{ url: `${version}.br`, size: packed.length, sha256: sha256(packed), encoding: 'br' }] }
-  const whole = { url: `${version}.bin`, sha256: sha256(artifact), size: artifact.length, ...downloads }
+  const { sequence = 10, manifest = {} } = offer
   return Buffer.from(
     makeManifest({
       ...manifest,
-      release: { version, binaries: { [PLATFORM]: { ...whole, ...binary } }, ...manifest.release },
+      release: releaseMembers(offer),
       rollout: {
         sequence,
         issued: formatDate(NOW - HOUR_MS),
@@ -157,6 +167,18 @@ export function manifestOf(offer: Offer): Buffer {
       },
     }).bytes,
   )
+}
+
+function releaseMembers(offer: Offer): Overrides {
+  const { version, binary = {}, manifest = {} } = offer
+  const artifact = artifactOf(offer)
+  const packed = offer.br === true ? brotliCompressSync(artifact) : undefined
+  const downloads =
+    packed === undefined
+      ? {}
+      : { downloads: [{ url: `${version}.br`, size: packed.length, sha256: sha256(packed), encoding: 'br' }] }
+  const whole = { url: `${version}.bin`, sha256: sha256(artifact), size: artifact.length, ...downloads }
+  return { version, binaries: { [PLATFORM]: { ...whole, ...binary } }, ...manifest.release }
 }
 
 export function artifactOf({ version, artifact }: Offer): Buffer {
@@ -169,6 +191,19 @@ export function publish(host: Host, offer: Offer): void {
   host.serve(`${offer.version}.bin`, artifact)
   if (offer.br === true) host.serve(`${offer.version}.br`, brotliCompressSync(artifact))
   host.serve('version.json', manifestOf(offer))
+}
+
+/**
+ * Puts a release on the host that is not live, as those that were live before and those that only a rule names.
+ * @returns how a rollout names it
+ */
+export function publishRelease(host: Host, offer: Offer): { version: string; release: string; url: string } {
+  const { keys = defaultKeys(), releaseSigners = keys.release } = offer.manifest ?? {}
+  const members = makeRelease(releaseMembers(offer))
+  const url = `releases/${offer.version}.json`
+  host.serve(`${offer.version}.bin`, artifactOf(offer))
+  host.serve(url, Buffer.from(JSON.stringify(signStatement(members, releaseSigners, RELEASE_UNSIGNED))))
+  return { version: offer.version, release: statementDigest(members, RELEASE_UNSIGNED), url }
 }
 
 // --- the machine ---------------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ describe('a host that answers oddly', { timeout: 240_000, concurrency: 4 }, () =
     assert.equal(asked.length, answers.length)
     const INTERVAL_MS = 20 * 60_000
     const expected = answers.map((_, index) =>
-      nextPollDelayMs(INTERVAL_MS, index + 1, index === 2 ? 3_600_000 : 0, 0.5),
+      nextPollDelayMs(INTERVAL_MS, index + 1, index === 2 ? 3_600_000 : 0, () => 0.5),
     )
     assert.deepEqual(delays, expected)
     assert.ok(delays.every((delay) => delay !== undefined && delay >= INTERVAL_MS))

@@ -45,8 +45,10 @@ test('a release lies where GitHub serves it, is verified there, and agents updat
   await publish('1.0.0')
   const { state, requests, downloads, webUrl } = github
   assert.deepEqual(
-    [...state.releases.values()].filter(({ draft }) => !draft).map(({ tag }) => tag),
-    ['bin/1.0.0', 'trust/1', 'manifests/stable/1'],
+    [...state.releases.values()]
+      .filter(({ draft }) => !draft)
+      .map(({ tag }) => tag.replace(/[0-9a-f]{64}$/, '<sha256>')),
+    ['bin/1.0.0', 'trust/1', 'history/<sha256>', 'manifests/stable/1'],
   )
   assert.ok(
     downloads.includes('GET web /acme/agent/releases/download/bin/1.0.0/release.json'),
@@ -78,6 +80,21 @@ test('a change of the rollout alone is a new latest release', async (t) => {
   const [root] = await readRoots(join(dir, 'trust/1.root.json'), 'probe')
   const { sequence } = await verifyPublished({ place: `${github.webUrl}/releases/latest/download/`, root })
   assert.equal(sequence, 2)
+})
+
+test('a release that a rule pins to, and the one before, are fetched from where GitHub serves them', async (t) => {
+  const { config, github, publish, agent, release } = await makeStage(t)
+  await publish('1.0.0')
+  await release('1.1.0', { percent: 0 }, { env })
+  github.downloads.length = 0
+  const installed = await agent('stable', 'install', '--json')
+  assert.equal(installed.code, 0, installed.stderr)
+  assert.match(installed.stdout, /"1\.0\.0"/, 'a machine that starts today is held back from 1.1.0')
+  assert.ok(github.downloads.includes('GET web /acme/agent/releases/download/bin/1.0.0/release.json'))
+  await setRollout({ config, rules: ['all -> pin 1.1.0'] }, { env })
+  const updated = await agent('stable', 'check', '--apply')
+  assert.equal(updated.code, 100, updated.stderr)
+  assert.ok(github.downloads.includes('GET web /acme/agent/releases/download/bin/1.1.0/release.json'))
 })
 
 test('a release without a rollout is public, and is offered by whoever has the rollout key', async (t) => {

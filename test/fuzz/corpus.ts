@@ -64,6 +64,26 @@ const richRollout = {
   ],
   later: { deep: [[1, -2, { a: null }]] },
 }
+const before = { version: '1.4.1', release: 'ef'.repeat(32), url: 'releases/1.4.1.json' }
+const flag = {
+  shares: [
+    { value: 'new', percent: 30 },
+    { value: 7, percent: 70 },
+  ],
+  salt: 'parser',
+}
+const ruledRollout = {
+  spread: '30m',
+  base: '../',
+  fallback: before,
+  flags: { parser: flag, 'dark.mode': { shares: [{ value: true, percent: 50 }] } },
+  rules: [
+    { match: { labels: { ring: ['canary', 'beta'] } }, stages: [{ at: '2026-11-21T02:00:00Z', percent: 100 }] },
+    { match: { ids: ['web-1', 'web-2'], platforms: ['linux-amd64'] }, pin: { ...before, version: '1.3.0' } },
+    { match: { versions: ['>=1.0.0 <1.2.0'] }, hold: true, flags: { parser: flag } },
+    { match: {}, windows: [{ start: '22:00', end: '04:00', days: ['fri'], timezone: 'Europe/Berlin' }] },
+  ],
+}
 const three: TestKeys = {
   ...keys,
   release: [...keys.release, makeKey('release b'), makeKey('release c')],
@@ -84,6 +104,7 @@ const OPTIONS: readonly (readonly [name: string, options: ManifestOptions])[] = 
   ],
   ['plain, accepted before', { floor: sameFloor }],
   ['rich', { release: rich, rollout: richRollout }],
+  ['with rules', { release: small, rollout: ruledRollout }],
   [
     'two of three',
     {

@@ -13,8 +13,8 @@ import {
   type SyncResult,
 } from '../../kubernetes/index.ts'
 import type { SettingsFile } from '../../agent/index.ts'
-import { formatDate, type MoultError, sha256 } from '../../manifests/index.ts'
-import { type Host, makeDir, NOW, type Offer, publish, startHost } from '../agent/field.ts'
+import { formatDate, type JsonValue, type MoultError, sha256 } from '../../manifests/index.ts'
+import { type Host, makeDir, NOW, type Offer, publish, publishRelease, startHost } from '../agent/field.ts'
 import { makeRoot } from '../fixtures/signed-manifest.ts'
 import { configMap, imagesOf, type TestCluster, workloadObject, type WorkloadOptions } from './test-cluster.ts'
 
@@ -109,6 +109,25 @@ export function describeSync(what: string, start: (t: TestContext) => Promise<Te
       const again = await sync({ container: 'agent' })
       assert.deepEqual([again.workloads[0]?.action, again.workloads[0]?.running], ['keep', '1.1.0'])
       assert.equal((await cluster.get('Deployment', 'web')).metadata.resourceVersion, before)
+    })
+
+    test('sets the image of the release that a rule or the fallback means for the workload', async (t) => {
+      const { offer, sync, host, images } = await scene(t)
+      const named = (version: string): JsonValue =>
+        publishRelease(host, { version, manifest: { release: { container_image: imageOf(version) } } })
+      offer('2.0.0', 10, { rollout: { rules: [{ match: { labels: { ring: ['old'] } }, pin: named('1.5.0') }] } })
+      const pinned = await sync({}, { labels: { ring: 'old' } })
+      const { action, reason, image } = pinned.workloads[0] ?? {}
+      assert.deepEqual([pinned.offered, action, reason, image], ['2.0.0', 'set', 'pinned', imageOf('1.5.0')])
+      assert.deepEqual(await images(), { agent: imageOf('1.5.0') })
+      assert.equal((await sync({}, { labels: { ring: 'old' } })).workloads[0]?.action, 'keep')
+
+      const stages = [{ at: formatDate(NOW + DAY_MS), percent: 100 }]
+      offer('2.0.0', 11, { rollout: { stages, fallback: named('1.6.0') } })
+      assert.equal((await sync()).workloads[0]?.reason, 'held-back')
+      assert.deepEqual(await images(), { agent: imageOf('1.6.0') })
+      const held = (await sync()).workloads[0]
+      assert.deepEqual([held?.action, held?.reason, held?.running], ['wait', 'stage', '1.6.0'])
     })
 
     test('adds its notes to those of others', async (t) => {

@@ -14,6 +14,7 @@ test('only what is published once is immutable', () => {
     'releases/1.4.2.json': IMMUTABLE,
     'bin/1.4.2/agent-linux-amd64': IMMUTABLE,
     'trust/2.root.json': IMMUTABLE,
+    'history/0a1b.json': IMMUTABLE,
     bin: 'no-cache',
     'beta/bin/x': 'no-cache',
     'bin/version.json': 'no-cache',

@@ -1,62 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import {
-  type AgentFacts,
-  decide,
-  type Decision,
-  type Manifest,
-  parseDate,
-  rolloutBucket,
-  type Verified,
-  verifyManifest,
-} from '../../manifests/index.ts'
-import { makeManifest, NOW_MS, type Overrides } from '../fixtures/signed-manifest.ts'
+import { decide, type Decision, rolloutBucket } from '../../manifests/index.ts'
+import { NOW_MS, type Overrides } from '../fixtures/signed-manifest.ts'
+import { AT, decideCase, EARLY, LATE, offer, percent, SALT, table } from './decide-cases.ts'
 
-const AT = (text: string): number => parseDate(text) as number
-/** A salt makes the buckets independent of the release: agent-1 has 8470, agent-2 has 689. */
-const SALT = 'salt'
-const LATE = { id: 'agent-1', bucket: 8470 }
-const EARLY = { id: 'agent-2', bucket: 689 }
-
-interface Case {
-  readonly release?: Overrides
-  readonly rollout?: Overrides
-  readonly facts?: Partial<AgentFacts>
-  readonly now?: number
-}
-
-function offer({ release = {}, rollout = {} }: Case): Verified<Manifest> {
-  const { bytes, trust } = makeManifest({ release, rollout: { salt: SALT, ...rollout } })
-  const verdict = verifyManifest(bytes, trust, NOW_MS)
-  assert.ok(verdict.kind === 'accepted', verdict.kind === 'refused' ? verdict.error.message : '')
-  return verdict.manifest
-}
-
-function decideCase(given: Case): Decision {
-  const facts = {
-    id: LATE.id,
-    platform: 'linux-amd64',
-    running: '1.4.1',
-    quarantine: new Set<string>(),
-    ...given.facts,
-  }
-  const decision = decide(offer(given), facts, given.now ?? NOW_MS)
-  assert.ok(decision.kind !== 'release-needed')
-  return decision
-}
-
-/** `kind`, or `kind reason`. */
-function outcome(given: Case): string {
-  const decision = decideCase(given)
-  return decision.kind === 'up-to-date' ? decision.kind : `${decision.kind} ${decision.reason}`
-}
-
-function table(rows: readonly (readonly [name: string, given: Case, expected: string])[]): void {
-  for (const [name, given, expected] of rows) test(name, () => assert.equal(outcome(given), expected))
-}
-
-const percent = (value: number) => ({ stages: [{ at: '2026-11-21T02:00:00Z', percent: value }] })
 const linux = offer({}).release.binaries['linux-amd64']
 const quarantine = new Set([linux?.sha256 ?? ''])
 
@@ -243,7 +191,9 @@ describe('the policy of the host', () => {
   test('says until when a window holds, and until when a stage within the cap does', () => {
     const waiting = { kind: 'wait', version: '1.4.2', bucket: LATE.bucket }
     const window = decideCase({ facts: { policy: { windows: night } }, now: noon })
-    assert.deepEqual(window, { ...waiting, reason: 'window', percent: 100, untilMs: AT('2026-11-23T02:00:00Z') })
+    const untilMs = AT('2026-11-23T02:00:00Z')
+    // What a person could approve is there once it has come to this host.
+    assert.deepEqual(window, { ...waiting, reason: 'window', percent: 100, untilMs, binary: linux })
     const stages = [
       { at: '2026-11-21T02:00:00Z', percent: 50 },
       { at: '2026-11-25T02:00:00Z', percent: 90 },

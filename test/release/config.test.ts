@@ -62,6 +62,15 @@ const FAULTS: readonly (readonly [string, object, RegExp])[] = [
   ['a rollout without end', { rollout: { expires: '401d' } }, /rollout\.expires: .* at most 400d/],
   ['stages that shrink', { rollout: { stages: '0h:50%,1h:20%' } }, /rollout\.stages/],
   ['a percent above 100', { rollout: { percent: 101 } }, /rollout\.percent: expected an integer from 0 to 100/],
+  [
+    'a rule that cannot be read',
+    { rollout: { rules: ['all -> hold', 'all -> helt'] } },
+    /rollout\.rules\[1\]: expected an effect/,
+  ],
+  ['a flag that cannot be read', { rollout: { flags: ['a=1 60%, 2 60%'] } }, /rollout\.flags\[0\].*100 percent/],
+  ['a rate without a time', { rollout: { maxRate: '500' } }, /rollout\.maxRate: expected downloads in a time/],
+  ['a fleet of nobody', { rollout: { fleetSize: 0 } }, /rollout\.fleetSize/],
+  ['the channel history', { channel: 'history' }, /channel: expected a channel besides bin, history/],
   ['an entry that leaves the tree', { build: { type: 'directory', path: 'x', entry: '../agent' } }, /build\.entry/],
   [
     'a hook that leaves the tree',

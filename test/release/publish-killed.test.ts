@@ -1,5 +1,5 @@
 // The publish invariant, with a real process and a real SIGKILL at every step: the live manifest is whole and names only
-// files that exist, and running the release again finishes it.
+// files that exist, so does the history behind it, and running the release again finishes it.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -9,7 +9,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { readRoots, verifyPublished } from '../../release/index.ts'
+import { readRoots, verifyHistory, verifyPublished } from '../../release/index.ts'
 import { type Fixture, makeProject } from './project-fixture.ts'
 
 const LIBRARY = new URL('../../release/index.ts', import.meta.url).href
@@ -48,6 +48,16 @@ async function releaseInProcess({ config, dir }: Fixture, version: string, killA
 test('a publish that is killed at any step leaves a whole manifest, and the next run finishes it', async (t) => {
   const project = await makeProject(t, { platforms: ['linux-amd64'] })
   const [root] = await readRoots(join(project.dir, 'trust/1.root.json'), 'probe')
+  const assertHistory = async (newest: string): Promise<void> => {
+    const { entries, end } = await verifyHistory({ place: project.updates, root })
+    assert.deepEqual([entries[0]?.version, end.kind], [newest, 'first'])
+    // Each round released the next version; none was lost on the way.
+    const patches = Array.from({ length: Number(newest.split('.')[2]) }, (_, index) => index + 1)
+    assert.deepEqual(
+      entries.map((entry) => entry.version),
+      patches.toReversed().map((patch) => `1.0.${patch}`),
+    )
+  }
   let live: string | undefined
   let version = 1
   for (let killAt = 0; ; killAt++, version++) {
@@ -57,6 +67,7 @@ test('a publish that is killed at any step leaves a whole manifest, and the next
     if (existsSync(join(project.updates, 'version.json'))) {
       live = (await verifyPublished({ place: project.updates, root })).version
       assert.ok([`1.0.${version}`, `1.0.${version - 1}`].includes(live), live)
+      await assertHistory(live)
     } else {
       assert.equal(live, undefined, 'the live manifest is gone')
     }
@@ -66,6 +77,8 @@ test('a publish that is killed at any step leaves a whole manifest, and the next
     assert.equal(kind, live === `1.0.${version}` ? 'unchanged' : 'published', `killed at event ${killAt}`)
     live = (await verifyPublished({ place: project.updates, root })).version
     assert.equal(live, `1.0.${version}`)
+    await assertHistory(live)
+    assert.match(await project.read('updates/feed.atom'), new RegExp(`<title>probe 1\\.0\\.${version}</title>`))
     const leftovers = (await readdir(project.updates, { recursive: true })).filter(
       (name) => /(?:^|\/)\./.test(name) && name !== '.attempted.json',
     )

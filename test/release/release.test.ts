@@ -24,6 +24,8 @@ test('a release is published in the layout of the format and verifies', async (t
     'bin/1.0.0/probe-linux-amd64.br',
     'bin/1.0.0/provenance.intoto.json',
     'bin/1.0.0/sbom.cdx.json',
+    'feed.atom',
+    `history/${sha256(await readFile(join(updates, 'version.json')))}.json`,
     'releases/1.0.0.json',
     'trust/1.root.json',
     'version.json',
@@ -80,7 +82,9 @@ test('a plan builds, says what would happen, and changes nothing', async (t) => 
       'write bin/1.0.1/provenance.intoto.json',
       'write releases/1.0.1.json',
       'keep trust/1.root.json',
+      `write history/${files.find(({ path }) => path === 'version.json')?.sha256}.json`,
       'write version.json',
+      'write feed.atom',
     ],
   )
 })
@@ -193,11 +197,9 @@ test('channels have manifests of their own, with URLs that lead to the same fold
   await release('1.0.0')
   await release('2.0.0-beta.1', { channel: 'beta', percent: 10 })
   const manifest = await readJson<Published>('updates/beta/version.json')
-  assert.equal(manifest.binaries['linux-amd64']?.url, '../bin/2.0.0-beta.1/probe-linux-amd64')
-  assert.deepEqual(
-    [manifest.rollout.channel, manifest.rollout.sequence, manifest.rollout.stages[0]?.percent],
-    ['beta', 1, 10],
-  )
+  assert.equal(manifest.binaries['linux-amd64']?.url, 'bin/2.0.0-beta.1/probe-linux-amd64')
+  const { channel, sequence, stages, base } = manifest.rollout
+  assert.deepEqual([channel, sequence, stages[0]?.percent, base], ['beta', 1, 10, '../'])
   assert.equal((await readJson<Published>('updates/version.json')).version, '1.0.0')
   const [root] = await readRoots(join(dir, 'trust/1.root.json'), 'probe')
   await verifyPublished({ place: updates, root, channel: 'beta' })
@@ -210,13 +212,13 @@ test('a base URL makes every URL absolute', async (t) => {
   assert.equal(binaries['linux-amd64']?.url, 'https://updates.example.com/agent/bin/1.0.0/probe-linux-amd64')
 })
 
-test('a signed release keeps its URLs: another channel or base URL needs absolute ones', async (t) => {
+test('a signed release keeps its URLs: the same on every channel, and no other base URL', async (t) => {
   const { release } = await makeProject(t)
   await release('1.0.0', { channel: 'beta' })
-  await assert.rejects(release('1.0.0'), failsWith('ERR_PUBLISH_EXISTS', /another base URL or channel/))
+  assert.equal((await release('1.0.0')).kind, 'published')
   const baseUrl = 'https://updates.example.com'
-  await release('1.0.1', { channel: 'beta', baseUrl })
-  assert.equal((await release('1.0.1', { baseUrl })).kind, 'published')
+  await release('1.0.1', { channel: 'beta' })
+  await assert.rejects(release('1.0.1', { baseUrl }), failsWith('ERR_PUBLISH_EXISTS', /another base URL/))
 })
 
 const IMAGE = `registry.example.com:5000/agents/probe:1.0@sha256:${'5c'.repeat(32)}`

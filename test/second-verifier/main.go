@@ -2,6 +2,8 @@
 // which the specification leaves open, or the first implementation gets wrong, shows as a disagreement.
 //
 //	second-verifier vector.json...
+//	second-verifier -buckets buckets.json
+//	second-verifier -flags flags.json
 //
 // For each vector it prints one line: the name, the verdict, and what the agent has afterwards (version of the root,
 // sequence floor, digest at the floor), or `-` where the pinned root is of no use. It compares nothing.
@@ -40,6 +42,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: second-verifier vector.json...")
 		os.Exit(2)
 	}
+	if len(os.Args) == 3 && strings.HasPrefix(os.Args[1], "-") {
+		if err := runRollouts(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	for _, path := range os.Args[1:] {
 		line, err := runVector(path)
 		if err != nil {
@@ -48,6 +57,38 @@ func main() {
 		}
 		fmt.Printf("%s %s\n", strings.TrimSuffix(filepath.Base(path), ".json"), line)
 	}
+}
+
+// runRollouts prints a line for each agent: its bucket and place, or its flags.
+func runRollouts(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	value, err := parseStrict(text)
+	if err != nil {
+		return err
+	}
+	switch list := value.(type) {
+	case []any:
+		for _, item := range list {
+			agent := item.(object)
+			bucket, place := draw(agent["salt"].(string), agent["id"].(string))
+			fmt.Printf("%d %d\n", bucket, place)
+		}
+	case object:
+		if !isFlags(list["flags"]) {
+			return fmt.Errorf("no flags: %s", path)
+		}
+		for _, item := range list["agents"].([]any) {
+			line, err := json.Marshal(flagsOf(list["flags"].(object), item.(object)["id"].(string)))
+			if err != nil {
+				return err
+			}
+			fmt.Println(string(line))
+		}
+	}
+	return nil
 }
 
 func runVector(path string) (string, error) {

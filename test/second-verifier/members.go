@@ -192,8 +192,10 @@ var isStage = objectOf(true, map[string]check{"at": isDate, "percent": integerOf
 
 var isRollout = objectOf(false, map[string]check{
 	"name": isName, "channel": isName, "release": isHash, "sequence": integerOf(1, maxInteger), "issued": isDate,
-	"expires": isDate, "stages": arrayOf(isStage, 1, 100), "paused?": isBoolean, "salt?": oneLine(128),
-	"poll?": isDuration, "rollback?": arrayOf(isVersion, 0, 64), "previous?": isHash,
+	"expires": isDate, "stages": arrayOf(isStage, 1, 100), "paused?": isBoolean, "paused_since?": isDate,
+	"spread?": isDuration, "rules?": arrayOf(isRule, 0, 100), "flags?": isFlags, "fallback?": isReference,
+	"base?": matching(`(?:\.\./){1,8}`, 24), "salt?": oneLine(128), "poll?": isDuration,
+	"rollback?": arrayOf(isVersion, 0, 64), "previous?": isHash,
 })
 
 var isRole = objectOf(true, map[string]check{"keys": arrayOf(isHash, 1, 64), "threshold": integerOf(1, 64)})

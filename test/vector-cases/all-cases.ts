@@ -1,5 +1,6 @@
 import { ROOT_CASES } from './root-cases.ts'
 import { ROTATION_CASES } from './rotation-cases.ts'
+import { RULE_CASES } from './rule-cases.ts'
 import { SCHEMA_CASES } from './schema-cases.ts'
 import { SIGNATURE_CASES } from './signature-cases.ts'
 import { STATEMENT_CASES } from './statement-cases.ts'
@@ -9,6 +10,7 @@ import { type VectorCase, vectorFile } from './vector.ts'
 export const VECTOR_CASES: readonly VectorCase[] = [
   ...SYNTAX_CASES,
   ...SCHEMA_CASES,
+  ...RULE_CASES,
   ...SIGNATURE_CASES,
   ...ROOT_CASES,
   ...ROTATION_CASES,

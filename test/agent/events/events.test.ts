@@ -44,6 +44,11 @@ const EVENTS: readonly [AgentEvent, RegExp][] = [
     { kind: 'update-found', version: '1.0.0', running: 'nothing', reason: 'first', bytes: 999 },
     /^Installing the first version: 1\.0\.0 \(999 B\)$/,
   ],
+  [
+    { kind: 'flags-changed', flags: { 'new-buffer': true, colour: 'blue' }, sequence: 7 },
+    /^Flags: new-buffer=true, colour=blue$/,
+  ],
+  [{ kind: 'flags-changed', flags: {}, sequence: 8 }, /^Flags: none$/],
   [{ kind: 'download-progress', received: 999, total: 1000 }, /999 B of 1\.0 kB/],
   [{ kind: 'download-interrupted', attempt: 1, error: new Error('x') }, /attempt 1/],
   [{ kind: 'download-failed', source: 'br', error: new Error('x') }, /br/],

@@ -106,12 +106,12 @@ describe('the policy of a host', BOUNDED, () => {
     const settings = settingsAt(home, host, { windows, percent: 100 })
     const opensMs = Math.floor((NOW + 2 * HOUR_MS) / 60_000) * 60_000
     const closed = await explainUpdate(settings, deps)
-    assert.deepEqual(closed.windows, [{ ...windows[0], isOpen: false, opensAt: formatDate(opensMs) }])
+    assert.deepEqual(closed.windows, [{ ...windows[0], of: 'host', isOpen: false, opensAt: formatDate(opensMs) }])
     assert.ok(closed.decision.kind === 'wait' && closed.decision.reason === 'window')
     assert.equal(closed.decision.untilMs, opensMs)
     assert.equal((await checkOnce(settings, { apply: true }, deps)).kind, 'checked')
     const inside = { ...deps, clock: () => opensMs }
-    assert.deepEqual((await explainUpdate(settings, inside)).windows, [{ ...windows[0], isOpen: true }])
+    assert.deepEqual((await explainUpdate(settings, inside)).windows, [{ ...windows[0], of: 'host', isOpen: true }])
     assert.equal((await checkOnce(settings, { apply: true }, inside)).kind, 'swapped')
     assert.equal((await explainUpdate(settings, inside)).isOnTrial, true)
   })

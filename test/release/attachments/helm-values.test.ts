@@ -50,7 +50,7 @@ test('on another channel, and below a base URL, the values lie where the release
   const { release, readJson } = await makeProject(t)
   await release('1.0.0', { containerImage: IMAGE, channel: 'beta' })
   const beta = await readJson<Published>('updates/beta/version.json')
-  assert.equal(beta.attachments?.helm_values?.url, '../bin/1.0.0/helm-values.yaml')
+  assert.equal(beta.attachments?.helm_values?.url, 'bin/1.0.0/helm-values.yaml')
   await release('1.0.1', { containerImage: IMAGE, baseUrl: 'https://updates.example.com/agent' })
   const stable = await readJson<Published>('updates/version.json')
   assert.equal(stable.attachments?.helm_values?.url, 'https://updates.example.com/agent/bin/1.0.1/helm-values.yaml')

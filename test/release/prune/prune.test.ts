@@ -3,9 +3,15 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { type JsonObject, parseStrictJson, sha256 } from '../../../manifests/index.ts'
+import {
+  type JsonObject,
+  parseStrictJson,
+  RELEASE_UNSIGNED,
+  sha256,
+  statementDigest,
+} from '../../../manifests/index.ts'
 import { readRoots, setRollout, verifyPublished } from '../../../release/index.ts'
-import { failsWith, makeProject, snapshot, writeTree } from '../project-fixture.ts'
+import { failsWith, type Fixture, makeProject, snapshot, writeTree } from '../project-fixture.ts'
 import {
   assertWhole,
   changeLive,
@@ -17,6 +23,12 @@ import {
   versionsIn,
   whyOf,
 } from './prune-place.ts'
+
+/** Of the release statement, as rollouts name it. */
+async function digestOf({ updates }: Fixture, version: string): Promise<string> {
+  const document = parseStrictJson(await readFile(join(updates, `releases/${version}.json`))) as JsonObject
+  return statementDigest(document, RELEASE_UNSIGNED)
+}
 
 const DAY_MS = 24 * 3_600_000
 
@@ -39,7 +51,7 @@ test('the live release and those before it stay, and of the others everything go
   assert.deepEqual(pathsOf(plan, 'remove'), going)
   assert.deepEqual(pathsOf(plan, 'unknown'), [])
   assert.equal(whyOf(plan, 'releases/1.0.12.json'), 'keep: live on stable')
-  assert.equal(whyOf(plan, 'releases/1.0.11.json'), 'keep: of the last 2 up to 1.0.12 on stable')
+  assert.equal(whyOf(plan, 'releases/1.0.11.json'), 'keep: named by the rollout of stable')
   assert.equal(whyOf(plan, 'releases/1.0.9.json'), 'remove: needed by no manifest')
   assert.equal(whyOf(plan, 'trust/1.root.json'), 'keep: root document')
   assert.deepEqual(
@@ -130,7 +142,7 @@ test('many betas between two finals push neither the final before out nor the be
   assert.deepEqual(await versionsIn(await publisherOf(project)), ['1.0.0', '1.1.0-beta.2', '1.1.0-beta.3', '1.1.0'])
 })
 
-test('relative URLs tell what belongs to which channel', async (t) => {
+test('the history tells what belongs to which channel', async (t) => {
   const project = await makeProject(t, SMALL)
   await releaseEach(project, ['1.0.0', '1.0.1', '1.0.2'])
   await releaseEach(project, ['1.0.3', '1.0.4', '1.0.5', '1.0.6'], 'beta')
@@ -139,6 +151,40 @@ test('relative URLs tell what belongs to which channel', async (t) => {
   const publisher = await publisherOf(project)
   assert.deepEqual(await versionsIn(publisher), ['1.0.2', '1.0.5', '1.0.6', '1.0.7'])
   await assertWhole(project, publisher)
+})
+
+test('what was live last stays, however often it was renewed, and what was passed over goes', async (t) => {
+  const project = await makeProject(t, SMALL)
+  for (const version of ['1.0.0', '1.0.1', '1.0.2', '1.0.3']) await project.release(version, { rollout: false })
+  const offer = (version: string) => setRollout({ config: project.config, version }, { env: {} })
+  for (const version of ['1.0.0', '1.0.2', '1.0.3', '1.0.3']) await offer(version)
+  const result = await pruneOf(project, { keep: 3 })
+  assert.equal(whyOf(result, 'releases/1.0.0.json'), 'keep: of the last 3 live on stable')
+  assert.deepEqual(pathsOf(result, 'remove'), ['releases/1.0.1.json', 'bin/1.0.1/probe-linux-amd64'])
+  for (const path of pathsOf(result, 'keep').filter((one) => one.startsWith('history/')))
+    assert.equal(whyOf(result, path), 'keep: history')
+  assert.equal(whyOf(result, 'feed.atom'), 'keep: feed')
+})
+
+test('where the history does not reach back far enough nothing goes that may have been live', async (t) => {
+  const project = await makeProject(t, SMALL)
+  await releaseEach(project, ['1.0.0', '1.0.1', '1.0.2', '1.0.3'])
+  await releaseEach(project, ['2.0.0-beta.1', '2.0.0-beta.2', '2.0.0-beta.3'], 'beta')
+  const { rollout } = await project.readJson<{ rollout: { previous: string } }>('updates/version.json')
+  const before = join(project.updates, `history/${rollout.previous}.json`)
+  const bytes = await readFile(before)
+  for (const damage of [rm, (path: string) => writeFile(path, bytes.subarray(1))]) {
+    await damage(before)
+    const result = await pruneOf(project, { keep: 2, plan: true })
+    assert.equal(
+      whyOf(result, 'releases/1.0.0.json'),
+      'keep: may have been live on stable, whose history does not tell',
+    )
+    // Of the other channel all is known.
+    assert.deepEqual(pathsOf(result, 'remove'), ['releases/2.0.0-beta.1.json', 'bin/2.0.0-beta.1/probe-linux-amd64'])
+  }
+  await writeFile(before, bytes)
+  assert.ok(pathsOf(await pruneOf(project, { keep: 2 }), 'remove').includes('releases/1.0.0.json'))
 })
 
 test('what is prepared stays until it is offered, and so does everything while nothing is', async (t) => {
@@ -157,13 +203,18 @@ test('what is prepared stays until it is offered, and so does everything while n
   assert.deepEqual(pathsOf(later, 'remove'), ['releases/2.0.0-beta.1.json', 'bin/2.0.0-beta.1/probe-linux-amd64'])
 })
 
-test('versions that the rollout names stay: for a rollback, and in members that nobody knows yet', async (t) => {
+test('releases that the rollout names stay: for a rollback, for a pin, as fallback, and in members that nobody knows yet', async (t) => {
   const project = await makeProject(t, SMALL)
-  await releaseEach(project, ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4', '1.0.5'])
-  await changeLive(project, { rollout: { rollback: ['1.0.0'], rules: [{ match: { '1.0.2': true }, pin: '1.0.1' }] } })
+  await releaseEach(project, ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4', '1.0.5', '1.0.6'])
+  const pin = { version: '1.0.1', release: await digestOf(project, '1.0.1'), url: 'releases/1.0.1.json' }
+  // The build metadata of a reference need not be that of the file: the digest tells which release it is.
+  const fallback = { ...pin, version: '1.0.2+other', release: await digestOf(project, '1.0.2') }
+  const rollout = { rollback: ['1.0.0'], rules: [{ match: {}, pin }], fallback, later: { any: ['1.0.3'] } }
+  await changeLive(project, { rollout })
   const result = await pruneOf(project, { keep: 2 })
-  assert.equal(whyOf(result, 'releases/1.0.0.json'), 'keep: named by the rollout of stable')
-  assert.deepEqual(await versionsIn(await publisherOf(project)), ['1.0.0', '1.0.1', '1.0.2', '1.0.4', '1.0.5'])
+  for (const version of ['1.0.0', '1.0.1', '1.0.2', '1.0.3'])
+    assert.equal(whyOf(result, `releases/${version}.json`), 'keep: named by the rollout of stable')
+  assert.deepEqual(pathsOf(result, 'remove'), ['releases/1.0.4.json', 'bin/1.0.4/probe-linux-amd64'])
 })
 
 test('what the deltas of the live release start from stays, and the deltas too', async (t) => {
@@ -192,7 +243,8 @@ test('a manifest that was put back may have been seen: what it names stays', asy
   await writeFile(join(project.updates, '.attempted.json'), attempted)
   const result = await pruneOf(project, { keep: 2 })
   assert.equal(whyOf(result, 'releases/1.0.3.json'), 'keep: published last on stable, and may have been seen')
-  assert.deepEqual(await versionsIn(await publisherOf(project)), ['1.0.3', '1.0.5', '1.0.6'])
+  // With its own fallback, which is the one before it.
+  assert.deepEqual(await versionsIn(await publisherOf(project)), ['1.0.2', '1.0.3', '1.0.5', '1.0.6'])
 })
 
 test('a file that another release needs stays, wherever its URL leads, also when the base URL has changed since', async (t) => {

@@ -16,6 +16,7 @@ const ADDRESSES: readonly (readonly [path: string, tag: string, asset: string])[
   ['bin/1.0.0-rc.1+build.5/probe-linux-amd64', 'bin/1.0.0-rc.1+build.5', 'probe-linux-amd64'],
   ['releases/1.0.0+5.json', 'bin/1.0.0+5', 'release.json'],
   ['trust/12.root.json', 'trust/12', '12.root.json'],
+  [`history/${'0a'.repeat(32)}.json`, `history/${'0a'.repeat(32)}`, `${'0a'.repeat(32)}.json`],
   ['version.json', 'stable', 'version.json'],
   ['.attempted.json', 'stable', 'attempted.json'],
   ['beta/version.json', 'beta', 'version.json'],
@@ -33,6 +34,7 @@ for (const [path, tag, asset] of ADDRESSES) {
 const REFUSED: readonly (readonly [path: string, message: RegExp])[] = [
   ['bin/1.0.0/release.json', /^the name belongs to another file, releases\/1\.0\.0\.json: /],
   ['beta/attempted.json', /^the name belongs to another file, beta\/\.attempted\.json: /],
+  [`history/${'0a'.repeat(32)}/${'0a'.repeat(32)}.json`, /^the name belongs to another file, history\/0a/],
   ['bin/1.0.0/.hidden', /^not a name of a release asset: /],
   ['bin/1.0.0/a b', /^not a name of a release asset: /],
   ['bin/1.0.0/a+b', /^not a name of a release asset: /],

@@ -71,6 +71,31 @@ export function testPublisherContract(open: (t: TestContext) => Promise<Publishe
     assert.deepEqual(await publisher.channels(), [])
   })
 
+  test('manifests of before and a feed are kept as they are, are listed, and are no channels', async (t) => {
+    const publisher = await open(t)
+    const past = `history/${hashOf('one')}.json`
+    const feed = publisher.feedUrl === undefined ? ['feed.atom', 'beta/feed.atom'] : []
+    // Damaged first: its name says what has to be there.
+    for (const text of ['damaged', 'one'])
+      for (const path of [past, ...feed]) {
+        await publisher.putArtifact(path, { size: text.length, sha256: hashOf(text), source: { bytes: bytesOf(text) } })
+        assert.equal(await read(publisher, path), text)
+      }
+    await publisher.putArtifact(`history/${hashOf('two')}.json`, await fileOf(t, 'two'))
+    const listed = (await publisher.list('history/')).map(({ path, size }) => [path, size])
+    assert.deepEqual(
+      listed,
+      ['one', 'two']
+        .map((text) => [`history/${hashOf(text)}.json`, 3])
+        .toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1)),
+    )
+    assert.deepEqual(await publisher.channels(), [])
+    await (
+      await publisher.lock()
+    )()
+    assert.equal(await read(publisher, past), 'one')
+  })
+
   test('an artifact that changed since it was hashed is not put in place', async (t) => {
     const publisher = await open(t)
     const file = { ...(await fileOf(t, 'tampered')), sha256: hashOf('original') }

@@ -29,6 +29,7 @@ async function planOf(publisher: Publisher, files: Readonly<Record<string, strin
     ...(manifest === undefined
       ? {}
       : { manifest: { ...manifest, attemptPath: '.attempted.json', replaces: live && sha256(live) } }),
+    history: planned.filter(({ path, action }) => path.startsWith('history/') && action === 'write'),
   }
 }
 
@@ -60,15 +61,16 @@ export function testWriteOrder(open: (t: TestContext) => Promise<Publisher>): vo
     'bin/1.0.0/b': 'artifact b',
     'releases/1.0.0.json': 'release',
     'trust/1.root.json': 'root',
+    [`history/${hashOf('manifest')}.json`]: 'manifest',
     'version.json': 'manifest',
   }
 
-  test('a release is written artifacts first, then documents, then the manifest', async (t) => {
+  test('a release is written artifacts first, then documents, then the manifest as history, then as what is live', async (t) => {
     const publisher = await open(t)
     const moments: string[] = []
     const project = { publisher: watched(publisher, (moment) => moments.push(moment)) }
     await publish(await planOf(publisher, RELEASE), project, surroundingsOf({}))
-    const order = [...Object.keys(RELEASE).slice(0, 4), '.attempted.json', 'version.json']
+    const order = [...Object.keys(RELEASE).slice(0, 4), '.attempted.json', ...Object.keys(RELEASE).slice(4)]
     assert.deepEqual(
       moments,
       order.flatMap((path) => [`before ${path}`, `after ${path}`]),
@@ -76,7 +78,7 @@ export function testWriteOrder(open: (t: TestContext) => Promise<Publisher>): vo
   })
 
   test('a release that stops before or after any write is finished by the next run', async (t) => {
-    const STEPS = 12
+    const STEPS = 14
     for (let stopAt = 0; stopAt < STEPS; stopAt++) {
       const publisher = await open(t)
       let left = stopAt

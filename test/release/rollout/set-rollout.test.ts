@@ -12,6 +12,7 @@ import {
   RELEASE_UNSIGNED,
   type Rollout,
   ROLLOUT_UNSIGNED,
+  sha256,
   statementDigest,
   verifyManifest,
 } from '../../../manifests/index.ts'
@@ -38,9 +39,10 @@ test('what the release machine prepares without the rollout key, the rollout mac
   const before = await snapshot(updates)
   const offered = await rollout.set({ version: '1.0.0', percent: 5 })
   assert.deepEqual([offered.kind, offered.rollout?.sequence], ['published', 1])
-  const { 'version.json': manifest, '.attempted.json': note, ...rest } = await snapshot(updates)
-  assert.ok(manifest !== undefined && note === manifest)
-  assert.deepEqual(rest, before, 'the rollout machine changed something else')
+  const { 'version.json': manifest = '', '.attempted.json': note, 'feed.atom': feed, ...rest } = await snapshot(updates)
+  assert.ok(manifest !== '' && note === manifest && feed !== undefined)
+  const history = `history/${sha256(Buffer.from(manifest, 'base64'))}.json`
+  assert.deepEqual(rest, { ...before, [history]: manifest }, 'the rollout machine changed something else')
   assert.equal((await verifyPublished({ place: updates, root })).version, '1.0.0')
 })
 
@@ -81,7 +83,9 @@ test('a plan of either half changes nothing', async (t) => {
       'keep bin/1.0.0/provenance.intoto.json',
       'keep releases/1.0.0.json',
       'keep trust/1.root.json',
+      `write history/${plan.files.find(({ path }) => path === 'version.json')?.sha256}.json`,
       'write version.json',
+      'write feed.atom',
     ],
   )
   assert.deepEqual(await snapshot(updates), before)

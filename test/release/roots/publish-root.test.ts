@@ -85,10 +85,12 @@ test('a plan changes nothing, and tells what would stop it', async (t) => {
   assert.deepEqual([blocked.kind, blocked.blocked?.code], ['planned', 'ERR_TRUST_THRESHOLD'])
   const plan = await publish({ plan: true, resign: '1.0.0' }, keyEnv('fresh'))
   assert.deepEqual([plan.kind, plan.blocked, plan.channels[0]?.isSignedAnew], ['planned', undefined, true])
-  assert.deepEqual(plan.channels[0]?.files.map(({ path, action }) => `${action} ${path}`).slice(-4), [
+  const written = plan.channels[0]?.files.map(({ path, action }) => `${action} ${path}`) ?? []
+  assert.deepEqual(written.slice(-5), [
     'keep releases/1.0.0.json',
     'keep trust/1.root.json',
     'write trust/2.root.json',
+    `write history/${plan.channels[0]?.files.at(-1)?.sha256}.json`,
     'write version.json',
   ])
   assert.deepEqual(await snapshot(dir), before)

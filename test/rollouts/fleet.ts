@@ -1,0 +1,227 @@
+// A project and machines of its own for a page of docs/rollouts: the commands of the page run as they stand there, by the real
+// command line, on both sides. What is replaced is the place: the home, the host, and what `moult` is. The hours of the
+// page pass by a clock that all processes of the scene read, so that no test waits for them.
+
+import assert from 'node:assert/strict'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import { BUCKETS, rolloutBucket } from '../../manifests/index.ts'
+import { type Finished, jsonOf, MAIN, readJson, REPOSITORY, Scene, type Started, until } from '../helpers/moult.ts'
+
+const HOUR_MS = 3_600_000
+/** Processes at a time: more only take turns on a small machine. */
+const TURNS = 3
+
+/** Adds to the machine's clock what a file says, which may change while the process runs. */
+const AHEAD = `
+import { readFileSync } from 'node:fs'
+const Machine = Date
+const aheadMs = () => Number(readFileSync(process.env.CLOCK_AHEAD_FILE, 'utf8'))
+globalThis.Date = class Date extends Machine {
+  constructor(...given) {
+    if (given.length === 0) super(Machine.now() + aheadMs())
+    else super(...given)
+  }
+  static now() {
+    return Machine.now() + aheadMs()
+  }
+}
+`
+
+export interface Machine {
+  readonly name: string
+  readonly home: string
+}
+
+interface Block {
+  /** `project`, `machine`, or another name for some of the machines. */
+  readonly where: string
+  readonly commands: string
+}
+
+export interface RolloutNow {
+  readonly sequence: number
+  readonly release: string
+  readonly stages: readonly { readonly at: string; readonly percent: number }[]
+}
+
+export class Fleet {
+  readonly scene: Scene
+  readonly machines: Machine[] = []
+  readonly #blocks: Block[]
+  readonly #project: string
+  readonly #clock: string
+  #aheadMs = 0
+  #url = ''
+
+  /** @param page a file of docs/rollouts, whose blocks are played in their order */
+  constructor(page: string) {
+    const text = readFileSync(join(REPOSITORY, 'docs/rollouts', page), 'utf8')
+    const fences = [...text.matchAll(/^```(\S+)(?: (\S+))?\n([^]*?)^```$/gm)]
+    this.#blocks = fences.map(([, , where, commands = '']) => {
+      assert.ok(where !== undefined, `${page}: a fence that does not say where it belongs`)
+      return { where, commands }
+    })
+    this.scene = new Scene(page.replace('.md', ''))
+    this.#project = this.scene.folder('project')
+    this.#clock = this.scene.write('ahead', '0')
+    this.scene.write('ahead.mjs', AHEAD)
+    this.scene.write('bin/moult', `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, 0o755)
+  }
+
+  /** A project with 1.0.0, and a host for it. */
+  async open(program: (version: string) => string): Promise<void> {
+    await this.project("moult init --name sensor --type files --agent 'agent-{version}'")
+    this.bring('1.0.0', program('1.0.0'))
+    await this.project('moult release 1.0.0')
+    this.#url = (await this.scene.serve(this.#project)).url
+  }
+
+  /** What the next release of this version is made of. */
+  bring(version: string, program: string): void {
+    this.scene.write(`project/agent-${version}`, program, 0o755)
+  }
+
+  /** Lets time go by for all processes, also for those that run. */
+  pass(hours: number): void {
+    this.#aheadMs += hours * HOUR_MS
+    // Never half-written for who reads it just now.
+    renameSync(this.scene.write('ahead.new', String(this.#aheadMs)), this.#clock)
+  }
+
+  /** The next block of the page; where that belongs is part of what the test says. */
+  block(where: string): string {
+    const block = this.#blocks.shift()
+    assert.equal(block?.where, where, block?.commands)
+    return block?.commands ?? ''
+  }
+
+  /** After the last one. */
+  assertPlayed(): void {
+    assert.deepEqual(this.#blocks, [])
+  }
+
+  /** Runs commands where releases are made; all of them succeed. */
+  async project(commands: string): Promise<string> {
+    const { code, stdout, stderr } = await this.#shell(commands, this.#project, {})
+    assert.equal(code, 0, `${commands}\n${stdout}${stderr}`)
+    return stdout
+  }
+
+  async next(where: 'project'): Promise<string> {
+    return this.project(this.block(where))
+  }
+
+  /** Runs commands on a machine. */
+  at({ home }: Machine, commands: string): Promise<Finished> {
+    const here = commands.replaceAll('/opt/sensor', '"$SENSOR_HOME"').replaceAll('https://updates.example.com', this.#url)
+    return this.#shell(here, this.scene.path('machine'), { SENSOR_HOME: home })
+  }
+
+  /** Runs commands on a machine, all of which succeed. */
+  async atOk(machine: Machine, commands: string): Promise<string> {
+    const { code, stdout, stderr } = await this.at(machine, commands)
+    assert.equal(code, 0, `${machine.name}: ${commands}\n${stdout}${stderr}`)
+    return stdout
+  }
+
+  /** A machine with nothing on it but settings of its owner. */
+  make(name: string, settings: Readonly<Record<string, unknown>> = {}): Machine {
+    const home = this.scene.path('homes', name)
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    mkdirSync(this.scene.path('machine'), { recursive: true })
+    copyFileSync(join(this.#project, 'trust/1.root.json'), this.scene.path('machine/1.root.json'))
+    const machine = { name, home }
+    this.settle(machine, settings)
+    return machine
+  }
+
+  /** Machines on which the live version is installed, with `--label` and the like behind the command of the pages. */
+  async install(names: readonly string[], more = '', settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const command = 'moult agent install --home /opt/sensor --server https://updates.example.com --root 1.root.json'
+    const fresh = names.map((name) => this.make(name, settings))
+    await inTurns(fresh, (machine) => this.atOk(machine, `${command} ${more}`))
+    this.machines.push(...fresh)
+  }
+
+  settle({ home }: Machine, settings: Readonly<Record<string, unknown>>): void {
+    const path = join(home, 'agent.json')
+    const before = existsSync(path) ? readJson(path) : { server: 'http://127.0.0.1:1' }
+    writeFileSync(path, JSON.stringify({ ...before, ...settings }))
+  }
+
+  /** The rollout that is live. */
+  rollout(): RolloutNow {
+    return readJson<{ rollout: RolloutNow }>(join(this.#project, 'updates/version.json')).rollout
+  }
+
+  /**
+   * One poll and one start of the program on each machine that has no process, as timers do it.
+   * @returns the version that each program has told, by the name of its machine
+   */
+  async round(machines: readonly Machine[] = this.machines): Promise<Record<string, string>> {
+    const told = await inTurns(machines, async (machine) => {
+      const check = await this.at(machine, 'moult agent check --apply --home /opt/sensor')
+      assert.ok(check.code === 0 || check.code === 100, `${machine.name}\n${check.stdout}${check.stderr}`)
+      const said = await this.atOk(machine, '/opt/sensor/launch')
+      return [machine.name, /^sensor (\S+)$/m.exec(said)?.[1] ?? said] as const
+    })
+    return Object.fromEntries(told)
+  }
+
+  /** The last sequence that a machine has verified, by what it tells of itself. */
+  async status(machine: Machine): Promise<{ sequence?: number; outcome?: string; reason?: string }> {
+    const status = jsonOf<{ lastCheck?: object }>(await this.at(machine, 'moult agent status --json --home /opt/sensor'))
+    return status.lastCheck ?? {}
+  }
+
+  /** Keeps the program of a machine running and up to date, until the scene ends. */
+  supervise({ home }: Machine): Started {
+    const env = { ...this.#env(), UPDATE_INTERVAL: '1s' }
+    return this.scene.start(process.execPath, [MAIN, 'agent', 'run', '--home', home], { env })
+  }
+
+  /** Waits until machines that run have polled what is live. */
+  async polled(machines: readonly Machine[]): Promise<void> {
+    const { sequence } = this.rollout()
+    for (const machine of machines)
+      await until(`${machine.name} to poll`, async () => (await this.status(machine)).sequence === sequence, 60_000)
+  }
+
+  close(): Promise<void> {
+    return this.scene.close()
+  }
+
+  #shell(commands: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Finished> {
+    const PATH = `${this.scene.path('bin')}:${process.env['PATH']}`
+    return this.scene.run('sh', ['-ec', commands], { cwd, env: { ...this.#env(), ...env, PATH } })
+  }
+
+  #env(): Record<string, string> {
+    const preload = pathToFileURL(this.scene.path('ahead.mjs')).href
+    return { NODE_OPTIONS: `--import ${preload}`, CLOCK_AHEAD_FILE: this.#clock }
+  }
+}
+
+/** Ids of which the first has a bucket in the first n-th of all, the second in the second, and so on. */
+export function idsAcross(salt: string, count: number): string[] {
+  const ids = new Map<number, string>()
+  for (let number = 1; ids.size < count; number += 1) {
+    const place = Math.floor((rolloutBucket(salt, `web-${number}`) / BUCKETS) * count)
+    if (!ids.has(place)) ids.set(place, `web-${number}`)
+  }
+  return Array.from({ length: count }, (_, place) => ids.get(place) ?? '')
+}
+
+/** Some at a time; the results in order. */
+export async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const queue = [...items.entries()]
+  const take = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) results[next[0]] = await work(next[1])
+  }
+  await Promise.all(Array.from({ length: TURNS }, take))
+  return results
+}
