@@ -59,9 +59,11 @@ function changePlace(random: Random, document: JsonObject): void {
     case 2: {
       const value = get(parent, name)
       set(parent, name, get(other.parent, other.name))
+      set(other.parent, other.name, value)
+      if (hasNoCycle(document)) return
       // A value that was put inside itself has no text.
-      if (hasNoCycle(document)) set(other.parent, other.name, value)
-      if (!hasNoCycle(document)) set(parent, name, null)
+      set(parent, name, null)
+      set(other.parent, other.name, null)
       return
     }
     case 3:

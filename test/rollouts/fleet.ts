@@ -14,6 +14,8 @@ const HOUR_MS = 3_600_000
 /** Processes at a time: more only take turns on a small machine. */
 const TURNS = 3
 
+const INSTALL = 'moult agent install --home /opt/sensor --server https://updates.example.com --root 1.root.json'
+
 /** Adds to the machine's clock what a file says, which may change while the process runs. */
 const AHEAD = `
 import { readFileSync } from 'node:fs'
@@ -138,12 +140,12 @@ export class Fleet {
     return machine
   }
 
-  /** Machines on which the live version is installed, with `--label` and the like behind the command of the pages. */
-  async install(names: readonly string[], more = '', settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const command = 'moult agent install --home /opt/sensor --server https://updates.example.com --root 1.root.json'
+  /** Machines on which the live version is installed by a command of the page, or the plainest one. */
+  async install(names: readonly string[], { command = INSTALL, settings = {} } = {}): Promise<Machine[]> {
     const fresh = names.map((name) => this.make(name, settings))
-    await inTurns(fresh, (machine) => this.atOk(machine, `${command} ${more}`))
+    await inTurns(fresh, (machine) => this.atOk(machine, command))
     this.machines.push(...fresh)
+    return fresh
   }
 
   settle({ home }: Machine, settings: Readonly<Record<string, unknown>>): void {
@@ -166,6 +168,8 @@ export class Fleet {
       const check = await this.at(machine, 'moult agent check --apply --home /opt/sensor')
       assert.ok(check.code === 0 || check.code === 100, `${machine.name}\n${check.stdout}${check.stderr}`)
       const said = await this.atOk(machine, '/opt/sensor/launch')
+      // Probation is the time of a clock that no test can set.
+      if (check.code === 100) await this.atOk(machine, 'moult agent confirm --home /opt/sensor')
       return [machine.name, /^sensor (\S+)$/m.exec(said)?.[1] ?? said] as const
     })
     return Object.fromEntries(told)
@@ -203,6 +207,11 @@ export class Fleet {
     const preload = pathToFileURL(this.scene.path('ahead.mjs')).href
     return { NODE_OPTIONS: `--import ${preload}`, CLOCK_AHEAD_FILE: this.#clock }
   }
+}
+
+/** What `moult verify --history` tells, the newest first, without dates and keys. */
+export function storyOf(history: string): string[] {
+  return history.split('\n').flatMap((line) => /^\d+ +\S+ +(.*?) {2,}/.exec(line)?.[1] ?? [])
 }
 
 /** Ids of which the first has a bucket in the first n-th of all, the second in the second, and so on. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 
-import { Fleet, idsAcross } from './fleet.ts'
+import { Fleet, idsAcross, storyOf } from './fleet.ts'
 
 const COUNT = 20
 const NAMES = Array.from({ length: COUNT }, (_, index) => `m${String(index).padStart(2, '0')}`)
@@ -90,7 +90,7 @@ describe('docs/rollouts/staged-by-day.md', { timeout: 300_000 }, () => {
     const delays = stages.map(({ at }, index) => Date.parse(at) - Date.parse(before.stages[index]?.at ?? ''))
     assert.deepEqual(delays.slice(0, 2), [0, 0])
     for (const delayMs of delays.slice(2)) assert.ok(delayMs >= 24 * 3_600_000, `${delayMs}`)
-    assert.match(status, new RegExp(`^ {4}50 % from ${stages[2]?.at}$`, 'm').source.replace('{4}', '+') && /50 % from/)
+    assert.match(status, new RegExp(`^ +50 % from ${stages[2]?.at}$`, 'm'))
     fleet.pass(24)
     assert.deepEqual(await fleet.round(), firstHave(10, '1.1.0'))
   })
@@ -103,9 +103,7 @@ describe('docs/rollouts/staged-by-day.md', { timeout: 300_000 }, () => {
     )
     fleet.pass(12)
     assert.deepEqual(await fleet.round(), firstHave(COUNT, '1.1.0'))
-    const story = history.split('\n').flatMap((line) => /^\d+ +\S+ +(.*?) {2,}/.exec(line)?.[1] ?? [])
-    console.log(story)
-    assert.deepEqual(story.length, 5)
+    assert.deepEqual(storyOf(history), [])
     fleet.assertPlayed()
   })
 })
