@@ -118,7 +118,9 @@ export class Fleet {
 
   /** Runs commands on a machine. */
   at({ home }: Machine, commands: string): Promise<Finished> {
-    const here = commands.replaceAll('/opt/sensor', '"$SENSOR_HOME"').replaceAll('https://updates.example.com', this.#url)
+    const here = commands
+      .replaceAll('/opt/sensor', '"$SENSOR_HOME"')
+      .replaceAll('https://updates.example.com', this.#url)
     return this.#shell(here, this.scene.path('machine'), { SENSOR_HOME: home })
   }
 
@@ -177,7 +179,9 @@ export class Fleet {
 
   /** The last sequence that a machine has verified, by what it tells of itself. */
   async status(machine: Machine): Promise<{ sequence?: number; outcome?: string; reason?: string }> {
-    const status = jsonOf<{ lastCheck?: object }>(await this.at(machine, 'moult agent status --json --home /opt/sensor'))
+    const status = jsonOf<{ lastCheck?: object }>(
+      await this.at(machine, 'moult agent status --json --home /opt/sensor'),
+    )
     return status.lastCheck ?? {}
   }
 
