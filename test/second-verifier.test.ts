@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { NOW } from './fixtures/signed-manifest.ts'
 import { makeMutant, type Mutant } from './fuzz/fuzz-manifests.ts'
 import { testSeed } from './fuzz/random.ts'
+import { go, hasGo } from './helpers/go-program.ts'
 import { type Outcome, readVector, runVector } from './helpers/read-vector.ts'
 
 const SOURCES = fileURLToPath(new URL('second-verifier/', import.meta.url))
@@ -16,26 +17,9 @@ const VECTORS = fileURLToPath(new URL('vectors/', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'moult-second-verifier-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
-/** Standard library only, nothing fetched, and no trace outside of the scratch folder. */
-const goEnv = {
-  ...process.env,
-  GOCACHE: join(scratch, 'cache'),
-  GOPATH: join(scratch, 'path'),
-  GOFLAGS: '-mod=mod',
-  GOPROXY: 'off',
-  GOTOOLCHAIN: 'local',
-  CGO_ENABLED: '0',
-}
-const hasGo = spawnSync('go', ['version']).status === 0
 const program = join(scratch, 'second-verifier')
 const MUTANTS = 300
 const skip = hasGo ? false : 'go is not installed: the vectors were NOT compared with the second verifier'
-
-function go(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync('go', args, { cwd: SOURCES, env: goEnv, encoding: 'utf8' })
-  assert.equal(status, 0, stderr)
-  return stdout
-}
 
 function verdictsOf(paths: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync(program, paths, { encoding: 'utf8', maxBuffer: 1 << 24 })
@@ -63,7 +47,7 @@ function mutantVector({ sample, bytes }: Mutant): string {
 
 describe('the second verifier', { skip }, () => {
   before(() => {
-    go('build', '-o', program, '.')
+    go(SOURCES, scratch, ['build', '-o', program, '.'])
   })
 
   test('agrees with every vector on the verdict and on what the agent has afterwards', () => {
@@ -108,6 +92,6 @@ describe('the second verifier', { skip }, () => {
 
   test('is formatted, and has no dependencies', () => {
     assert.equal(spawnSync('gofmt', ['-l', SOURCES], { encoding: 'utf8' }).stdout, '')
-    assert.equal(go('list', '-m', 'all').trim(), 'moult.example/second-verifier')
+    assert.equal(go(SOURCES, scratch, ['list', '-m', 'all']).trim(), 'moult.example/second-verifier')
   })
 })

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Home, homeAt, installAgent, readLaunchRecord } from '../../agent/index.ts'
 import { type RunningServer, startServer } from '../../local-server/index.ts'
-import { randomFrom } from '../../test/agent/field.ts'
+import { randomFrom } from '../../test/fuzz/random.ts'
 import { makeRoot } from '../../test/fixtures/signed-manifest.ts'
 import { Invariants, readState } from './invariants.ts'
 import { BAD_KINDS, Offers, type SoakMode } from './offers.ts'

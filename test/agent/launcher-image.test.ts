@@ -16,7 +16,8 @@ import { loadSettings } from '../../agent/settings/settings.ts'
 import { isIntact } from '../../agent/home/sums.ts'
 import { compareVersions } from '../../manifests/index.ts'
 import { makeRoot } from '../fixtures/signed-manifest.ts'
-import { mountTmpfs, randomFrom } from './field.ts'
+import { mountTmpfs } from './field.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import {
   folderOf,
   IMAGE_TOOLS,

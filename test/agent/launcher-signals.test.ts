@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { randomFrom } from './field.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import {
   inParallel,
   installVersion,

@@ -24,11 +24,11 @@ import {
   type Offer,
   program,
   publish,
-  randomFrom,
   startHost,
   waitFor,
   whatRuns,
 } from './field.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import { startPoll, stuckAt } from './poll-process.ts'
 import { archive } from './tar-bytes.ts'
 

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
@@ -9,43 +7,8 @@ import { readLaunchRecord, writeLaunchRecord } from '../../agent/home/launch-rec
 import { prepareLaunch } from '../../agent/trial/launch.ts'
 import { loadState } from '../../agent/home/state.ts'
 import { Updater } from '../../agent/updater.ts'
+import { startAgentProcess, works } from './agent-process.ts'
 import { adopt, BOUNDED, makeMachine, type Machine, mountTmpfs, NOW, publish, startHost, waitFor } from './field.ts'
-
-interface Agent {
-  readonly child: ChildProcess
-  readonly lines: string[]
-  readonly exited: Promise<number | null>
-  readonly has: (text: string) => boolean
-}
-
-/** A Node program with an updater inside. It works, saying `work`, until it is ended. */
-function startAgent(t: TestContext, machine: Machine, version: string, options = '', settings: object = {}): Agent {
-  const { url } = machine.settings
-  const given = { server: url.href, deployment: 'vm', interval: '1s', probation: '300ms', retries: 0, ...settings }
-  const script = `
-    import { Updater } from ${JSON.stringify(import.meta.resolve('../../agent/updater.ts'))}
-    const updater = new Updater({
-      version: ${JSON.stringify(version)}, home: ${JSON.stringify(machine.home.path)}, settings: ${JSON.stringify(given)},
-      firstPollMs: 0, env: {}, clock: () => ${NOW}, random: () => 0,
-      onEvent: (event) => console.log(JSON.stringify(event, (key, value) => (key === 'error' ? value.code ?? String(value) : value))),
-      ${options}
-    })
-    updater.start()
-    setInterval(() => console.log('work'), 50)`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.after(() => child.kill('SIGKILL'))
-  const lines: string[] = []
-  let rest = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const parts = (rest + text).split('\n')
-    rest = parts.pop() ?? ''
-    lines.push(...parts)
-  })
-  const exited = once(child, 'close').then(([code]) => code as number | null)
-  return { child, lines, exited, has: (text) => lines.some((line) => line.includes(text)) }
-}
 
 /** The machine with 1.0.1 on its first try. */
 async function onTrial(t: TestContext): Promise<Machine> {
@@ -57,26 +20,24 @@ async function onTrial(t: TestContext): Promise<Machine> {
   return machine
 }
 
-function works(agent: Agent): Promise<void> {
-  const before = agent.lines.length
-  return waitFor(() => agent.lines.slice(before).filter((line) => line === 'work').length >= 3, 'the agent works')
-}
-
 describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
   test('updates, lets the agent finish, and exits with 100', async (t) => {
     const host = await startHost(t)
     publish(host, { version: '1.0.1' })
     const machine = await makeMachine(t, host)
-    const agent = startAgent(t, machine, '1.0.0', "beforeRestart: () => console.log('drained'),")
-    assert.equal(await agent.exited, 100)
-    assert.ok(agent.has('"kind":"swapped"') && agent.has('drained'))
+    const agent = startAgentProcess(t, machine, {
+      version: '1.0.0',
+      options: "beforeRestart: () => console.log('drained'),",
+    })
+    assert.equal((await agent.ended).code, 100)
+    assert.ok(agent.has(/"kind":"swapped"/) && agent.has(/drained/))
     assert.equal(readLaunchRecord(machine.home.current)?.version, '1.0.1')
   })
 
   test('confirms a version that stays up and has polled, and goes on polling', async (t) => {
     const machine = await onTrial(t)
-    const agent = startAgent(t, machine, '1.0.1')
-    await waitFor(() => agent.has('"kind":"confirmed"'), 'confirmed')
+    const agent = startAgentProcess(t, machine, { version: '1.0.1' })
+    await waitFor(() => agent.has(/"kind":"confirmed"/), 'confirmed')
     assert.deepEqual(readLaunchRecord(machine.home.current), { version: '1.0.1', previous: '1.0.0' })
     await waitFor(() => agent.lines.filter((line) => line.includes('"kind":"checked"')).length >= 3, 'further polls')
   })
@@ -89,10 +50,10 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     prepareLaunch(machine.home, assert.fail)
     host.drain()
     host.answer('version.json', (_, response) => void response.writeHead(503, { 'retry-after': '3600' }).end())
-    const agent = startAgent(t, machine, '1.0.1')
+    const agent = startAgentProcess(t, machine, { version: '1.0.1' })
     await waitFor(() => host.requests.length >= 3, 'three polls')
     publish(host, { version: '1.0.1' })
-    await waitFor(() => agent.has('"kind":"confirmed"'), 'confirmed')
+    await waitFor(() => agent.has(/"kind":"confirmed"/), 'confirmed')
   })
 
   test('takes settings that become readable later', async (t) => {
@@ -100,10 +61,10 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     publish(host, { version: '1.0.1' })
     const machine = await makeMachine(t, host)
     fs.writeFileSync(machine.home.config, '{"interval": "5')
-    const agent = startAgent(t, machine, '1.0.0')
-    await waitFor(() => agent.has('ERR_CONFIG_INVALID'), 'the half-written file is reported')
+    const agent = startAgentProcess(t, machine, { version: '1.0.0' })
+    await waitFor(() => agent.has(/ERR_CONFIG_INVALID/), 'the half-written file is reported')
     fs.writeFileSync(machine.home.config, '{"interval": "5m"}')
-    assert.equal(await agent.exited, 100)
+    assert.equal((await agent.ended).code, 100)
   })
 
   for (const [name, health] of Object.entries({
@@ -114,30 +75,33 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
   })) {
     test(`rolls back and exits with 100 when health ${name}`, async (t) => {
       const machine = await onTrial(t)
-      const agent = startAgent(t, machine, '1.0.1', health)
-      assert.equal(await agent.exited, 100)
+      const agent = startAgentProcess(t, machine, { version: '1.0.1', options: health })
+      assert.equal((await agent.ended).code, 100)
       assert.deepEqual(readLaunchRecord(machine.home.current), {
         version: '1.0.0',
         failed: { version: '1.0.1', reason: 'health' },
       })
-      const next = startAgent(t, machine, '1.0.0')
-      await waitFor(() => next.has('"kind":"rolled-back"') && next.has('quarantined'), 'quarantined')
+      const next = startAgentProcess(t, machine, { version: '1.0.0' })
+      await waitFor(() => next.has(/"kind":"rolled-back"/) && next.has(/quarantined/), 'quarantined')
       assert.equal(loadState(machine.home, machine.settings.root, assert.fail).quarantine[0]?.version, '1.0.1')
     })
   }
 
   test('rolls back a version that cannot fetch the manifest, however healthy', async (t) => {
     const machine = await onTrial(t)
-    const agent = startAgent(t, machine, '1.0.1', '', { server: 'http://127.0.0.1:1/', probationDeadline: '2s' })
-    assert.equal(await agent.exited, 100)
+    const agent = startAgentProcess(t, machine, {
+      version: '1.0.1',
+      settings: { server: 'http://127.0.0.1:1/', probationDeadline: '2s' },
+    })
+    assert.equal((await agent.ended).code, 100)
     assert.deepEqual(readLaunchRecord(machine.home.current)?.failed, { version: '1.0.1', reason: 'no-verified-poll' })
   })
 
   test('rolls back a version that cannot read the settings of the one before it', async (t) => {
     const machine = await onTrial(t)
-    const agent = startAgent(t, machine, '1.0.1', '', { setting_of_yesterday: 1 })
-    assert.equal(await agent.exited, 100)
-    assert.ok(agent.has('ERR_CONFIG_INVALID'))
+    const agent = startAgentProcess(t, machine, { version: '1.0.1', settings: { setting_of_yesterday: 1 } })
+    assert.equal((await agent.ended).code, 100)
+    assert.ok(agent.has(/ERR_CONFIG_INVALID/))
     assert.deepEqual(readLaunchRecord(machine.home.current)?.failed, { version: '1.0.1', reason: 'settings' })
   })
 
@@ -145,8 +109,8 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     const machine = await onTrial(t)
     const host = await startHost(t)
     publish(host, { version: '1.0.2', sequence: 30 })
-    const agent = startAgent(t, machine, '1.0.1', '', { server: host.url })
-    assert.equal(await agent.exited, 100)
+    const agent = startAgentProcess(t, machine, { version: '1.0.1', settings: { server: host.url } })
+    assert.equal((await agent.ended).code, 100)
     const order = agent.lines.flatMap((line) => /"kind":"(confirmed|swapped)"/.exec(line)?.[1] ?? [])
     assert.deepEqual(order, ['confirmed', 'swapped'])
     assert.equal(readLaunchRecord(machine.home.current)?.previous, '1.0.1')
@@ -156,8 +120,8 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     const machine = await onTrial(t)
     writeLaunchRecord(machine.home.disk, machine.home.current, { version: '1.0.1', trial: { started: 1, tries: 3 } })
     fs.rmSync(machine.home.confirmed)
-    const agent = startAgent(t, machine, '1.0.1', 'health: () => false,')
-    await waitFor(() => agent.has('no other to go back to'), 'the warning')
+    const agent = startAgentProcess(t, machine, { version: '1.0.1', options: 'health: () => false,' })
+    await waitFor(() => agent.has(/no other to go back to/), 'the warning')
     await works(agent)
   })
 
@@ -186,12 +150,12 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
       breaks.map(async ([name, broken]) => {
         const machine = await makeMachine(t, host)
         const mend = broken(machine)
-        const agent = startAgent(t, machine, '1.0.0')
-        await waitFor(() => agent.has('"kind":"check-failed"'), `${name}: an event`)
+        const agent = startAgentProcess(t, machine, { version: '1.0.0' })
+        await waitFor(() => agent.has(/"kind":"check-failed"/), `${name}: an event`)
         await works(agent)
         assert.equal(agent.child.exitCode, null, name)
         mend()
-        if (/staging|lock/.test(name)) assert.equal(await agent.exited, 100, name)
+        if (/staging|lock/.test(name)) assert.equal((await agent.ended).code, 100, name)
       }),
     )
   })
@@ -206,11 +170,11 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     prepareLaunch(machine.home, assert.fail)
     const { bavail, bsize } = fs.statfsSync(mounted)
     fs.writeFileSync(join(mounted, 'filler'), Buffer.alloc(bavail * bsize))
-    const agent = startAgent(t, machine, '1.0.1')
-    await waitFor(() => agent.has('ERR_STAGE_SPACE'), 'the full disk is reported')
+    const agent = startAgentProcess(t, machine, { version: '1.0.1' })
+    await waitFor(() => agent.has(/ERR_STAGE_SPACE/), 'the full disk is reported')
     await works(agent)
     fs.rmSync(join(mounted, 'filler'))
-    await waitFor(() => agent.has('"kind":"confirmed"'), 'confirmed')
+    await waitFor(() => agent.has(/"kind":"confirmed"/), 'confirmed')
   })
 
   test('is off without a home, under a supervisor, and when the settings say so', async (t) => {

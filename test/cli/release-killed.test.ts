@@ -5,24 +5,14 @@ import { test } from 'node:test'
 
 import { readRoots, verifyPublished } from '../../release/index.ts'
 import { makeProject } from '../release/project-fixture.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import { runMoult, startMoult } from './moult-process.ts'
 
 const ROUNDS = 6
 const SEED = Number(process.env['MOULT_TEST_SEED'] ?? Date.now() % 1_000_000)
 
-/** The same moments for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 test(`a release killed at any moment leaves a whole manifest and can be run again (MOULT_TEST_SEED=${SEED})`, async (t) => {
-  const random = randomOf(SEED)
+  const random = randomFrom(SEED)
   const { dir, updates, writeAgents } = await makeProject(t)
   const [root] = await readRoots(join(dir, 'trust/1.root.json'), 'probe')
   const started = Date.now()

@@ -7,6 +7,7 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { openPublisher, type Publisher, readConfig, readRoots, verifyPublished } from '../../release/index.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import { runMoult, startMoult } from './moult-process.ts'
 import { type Fixture, makeProject, temporaryFolder, writeTree } from '../release/project-fixture.ts'
 import { type Gateway, gatewayMissing, startGateway } from '../release/publishers/ceph-gateway.ts'
@@ -23,17 +24,6 @@ const SEED = Number(process.env['MOULT_TEST_SEED'] ?? Date.now() % 1_000_000)
 const PADDING = '# nothing that is run\n'.repeat(450_000)
 
 type Publish = Readonly<Record<string, unknown>>
-
-/** The same numbers for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 async function publisherOf({ config }: Pick<Fixture, 'config'>): Promise<Publisher> {
   const loaded = await readConfig(config)
@@ -94,7 +84,7 @@ async function race(t: TestContext, publish: Publish): Promise<void> {
 }
 
 async function kill(t: TestContext, publish: Publish): Promise<void> {
-  const random = randomOf(SEED)
+  const random = randomFrom(SEED)
   const project = await makeProject(t, { platforms: ['linux-amd64', 'darwin-arm64'], compress: false, publish })
   const [root] = await readRoots(join(project.dir, 'trust/1.root.json'), 'probe')
   const publisher = await publisherOf(project)

@@ -20,7 +20,7 @@ import { loadState } from '../../agent/home/state.ts'
 import { readPinnedRoot } from '../../agent/settings/settings.ts'
 import { formatDate, platformOf, sha256 } from '../../manifests/index.ts'
 import { bundleScript } from '../../release/build/bundle-script.ts'
-import { randomFrom } from '../agent/field.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import { makeManifest, makeRoot } from '../fixtures/signed-manifest.ts'
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 200)

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { describe, test, type TestContext } from 'node:test'
 
 import { openOutbox } from '../../examples/heartbeat-agent/outbox.ts'
-import { randomFrom } from '../agent/field.ts'
+import { randomFrom } from '../fuzz/random.ts'
 import { Collector } from '../fixtures/collector.ts'
 
 const SEED = Number(process.env['MOULT_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32))

@@ -28,6 +28,12 @@ export class Random {
   }
 }
 
+/** Numbers in [0, 1) that a seed repeats. */
+export function randomFrom(seed: number): () => number {
+  const random = new Random(seed)
+  return () => random.below(2 ** 32) / 2 ** 32
+}
+
 /** The seed of a test run: that of the environment, to repeat one, or a new one. */
 export function testSeed(): number {
   return Number(process.env['MOULT_TEST_SEED'] ?? Date.now() >>> 0)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import { go, hasGo } from '../helpers/go-program.ts'
 import { loadAllYaml, loadYaml } from '@kubernetes/client-node'
 
 interface Values {
@@ -20,17 +21,6 @@ const scratch = mkdtempSync(join(tmpdir(), 'moult-chart-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
 const program = join(scratch, 'render-chart')
-/** Standard library only, nothing fetched, and no trace outside of the scratch folder. */
-const goEnv = {
-  ...process.env,
-  GOCACHE: join(scratch, 'cache'),
-  GOPATH: join(scratch, 'path'),
-  GOFLAGS: '-mod=mod',
-  GOPROXY: 'off',
-  GOTOOLCHAIN: 'local',
-  CGO_ENABLED: '0',
-}
-const hasGo = spawnSync('go', ['version']).status === 0
 const isCi = process.env['CI'] !== undefined
 const skip = hasGo || isCi ? false : 'go is not installed: the chart was NOT rendered'
 
@@ -51,12 +41,7 @@ function objectsOf(text: string): unknown[] {
 describe('the chart', { skip }, () => {
   before(() => {
     assert.ok(hasGo, 'go is not installed')
-    const { status, stderr } = spawnSync('go', ['build', '-o', program, '.'], {
-      cwd: SOURCES,
-      env: goEnv,
-      encoding: 'utf8',
-    })
-    assert.equal(status, 0, stderr)
+    go(SOURCES, scratch, ['build', '-o', program, '.'])
   })
 
   test('has a template for each plain manifest, and no other', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { Random } from '../fuzz/random.ts'
 import { JSON_MAX_DEPTH, type JsonValue, MANIFEST_MAX_BYTES, parseStrictJson } from '../../manifests/index.ts'
 
 const parse = (text: string): JsonValue => parseStrictJson(new TextEncoder().encode(text))
@@ -197,7 +198,8 @@ describe('strict JSON', () => {
       '"b":',
     ]
     const seed = Date.now() >>> 0
-    const next = randomOf(seed)
+    const random = new Random(seed)
+    const next = (): number => random.below(2 ** 32)
     let accepted = 0
     for (let round = 0; round < 20_000; round += 1) {
       const text = Array.from({ length: 1 + (next() % 8) }, () => alphabet[next() % alphabet.length]).join('')
@@ -213,14 +215,3 @@ describe('strict JSON', () => {
     assert.ok(accepted > 100, `seed ${seed}`)
   })
 })
-
-/** mulberry32 */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return (t ^ (t >>> 14)) >>> 0
-  }
-}

@@ -10,7 +10,8 @@ import type { DownloadOptions, Source } from '../../../agent/download/download-o
 import type { AgentEvent } from '../../../agent/events/events.ts'
 import { fetchFile } from '../../../agent/download/fetch-file.ts'
 import { sha256 } from '../../../manifests/index.ts'
-import { BOUNDED, failureOf, type Host, makeDir, mountTmpfs, randomFrom, startHost } from '../field.ts'
+import { BOUNDED, failureOf, type Host, makeDir, mountTmpfs, startHost } from '../field.ts'
+import { randomFrom } from '../../fuzz/random.ts'
 
 const SEED = 20261121
 const random = randomFrom(SEED)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import { changedPollDelayMs, firstPollDelayMs, nextPollDelayMs } from '../../../agent/poll/schedule.ts'
-import { randomFrom } from '../field.ts'
+import { randomFrom } from '../../fuzz/random.ts'
 
 const INTERVAL = 300_000
 const SEED = 20261121
