@@ -76,7 +76,7 @@ export async function updateRunning(
   const mayInstall = updateRole(settings).kind === 'install'
   const apply = mayInstall && settings.autoInstall && isCurrent && !isOnTrial
   // Where others bring the updates, what runs is what they brought, whatever this home holds.
-  const result = await update(settings, { apply, ...(mayInstall ? {} : { running: version }) }, deps)
+  const result = await update(settings, { apply, program: version, ...(mayInstall ? {} : { running: version }) }, deps)
   noteAvailable(settings, result, version, deps)
   if (result.kind === 'checked') writeFlags(home, toldFlags(result.manifest, { ...result.facts, running: version }))
   return result

@@ -12,6 +12,7 @@ import {
   type Binary,
   decide,
   type Decision,
+  formatBeacon,
   formatDate,
   formatDuration,
   isMoultError,
@@ -21,7 +22,7 @@ import {
   type Platform,
   platformOf,
   type Release,
-  type ReleaseRef,
+  type ReleaseNeeded,
   type Verified,
 } from '../manifests/index.ts'
 import { acceptManifest, timeOf } from './poll/accept-manifest.ts'
@@ -34,12 +35,13 @@ import { type InstalledRollout, programOf } from './home/receipt.ts'
 import { installedRecord, type LaunchRecord, writeLaunchRecord } from './home/launch-record.ts'
 import { otherRelease } from './poll/other-release.ts'
 import { pollManifest } from './poll/poll.ts'
+import { beaconOf, speakingVersion, userAgentOf } from './poll/user-agent.ts'
 import { pollIntervalMs } from './poll/poll-interval.ts'
+import { bookTold } from './report/beacon-book.ts'
 import type { Settings } from './settings/settings.ts'
 import { stageVersion } from './stage/stage.ts'
 import { loadState, saveState, withQuarantined } from './home/state.ts'
 import type { Monotonic } from './trial/trial-clock.ts'
-import { userAgentOf } from './poll/user-agent.ts'
 
 export interface UpdateDeps {
   /** Milliseconds since 1970. */
@@ -55,6 +57,8 @@ export interface UpdateOptions {
   readonly apply: boolean
   /** What runs, where that is not what is installed here: in a container that others update. */
   readonly running?: string
+  /** The version of the program that asks, where it may be another than the installed one: that waits for a start then. */
+  readonly program?: string
   /** Of what runs, where that is not this machine. */
   readonly platform?: Platform
 }
@@ -84,20 +88,29 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   const loaded = loadState(home, settings.root, (message) => deps.emit({ kind: 'warning', message }))
   const { id, state } = withAgentId(settings.root.name, loaded)
   const running = options.running ?? record?.version
-  const userAgent = userAgentOf(settings.root.name, running, settings.channel)
+  const platform = options.platform ?? platformOf(process.platform, process.arch)
+  const speaker = {
+    version: options.running ?? options.program ?? speakingVersion(record),
+    platform,
+    state: loaded,
+    // Where others bring the updates, what runs is what they brought.
+    record: options.running === undefined ? record : undefined,
+    isForOthers: options.platform !== undefined,
+  }
+  const beacon = beaconOf(settings, speaker, deps.clock())
+  const userAgent = userAgentOf(settings, speaker)
 
   const request = { userAgent, secretHeaders: settings.headers, stallMs: settings.stallMs, signal: deps.signal }
-  const polled = await pollManifest(home, state, { url: settings.url, ...request })
+  const polled = await pollManifest(home, state, { ...request, url: settings.url, userAgent: formatBeacon(beacon) })
   const manifest = acceptManifest(settings, state, polled, deps.clock)
+  bookTold(settings, beacon, deps.clock())
   const base = new URL(manifest.rollout.base ?? '', settings.url)
   const now = timeOf(state, deps.clock())
-  const platform = options.platform ?? platformOf(process.platform, process.arch)
   const facts = factsOf(settings, state, { id: settings.id ?? id, running, platform }, now)
   const others = new Map<string, Verified<Release> | undefined>()
   let decision = decide(manifest, facts, now, others)
   while (decision.kind === 'release-needed') {
-    const { ref } = decision
-    others.set(ref.release, await releaseFor(ref, manifest))
+    others.set(decision.ref.release, await releaseFor(decision))
     decision = decide(manifest, facts, now, others)
   }
   const { sequence, poll } = manifest.rollout
@@ -138,12 +151,12 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   return swap(settings, version, record, deps)
 
   /** The one before is there for want of a better one: that it cannot be had is no failure of the poll. */
-  async function releaseFor(ref: ReleaseRef, { rollout }: Manifest): Promise<Verified<Release> | undefined> {
+  async function releaseFor({ ref, reason }: ReleaseNeeded): Promise<Verified<Release> | undefined> {
     const { root } = loadState(home, settings.root, () => undefined)
     try {
       return await otherRelease(home, ref, root, base, request)
     } catch (error) {
-      if (ref.release !== rollout.fallback?.release || !isMoultError(error)) throw error
+      if (reason !== 'held-back' || !isMoultError(error)) throw error
       deps.emit({ kind: 'warning', message: `release ${ref.version} cannot be had: ${error.message}` })
       return undefined
     }

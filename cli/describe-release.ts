@@ -46,7 +46,8 @@ export function hooksText(hooks: ReleaseResult['hooks'] = {}): string[] {
 }
 
 function stagesText(stages: NonNullable<ReleaseResult['rollout']>['stages']): string {
-  return stages.length === 1
-    ? `${stages[0]?.percent} % at once`
+  const [only, ...more] = stages
+  return only !== undefined && more.length === 0 && Date.parse(only.at) <= Date.now()
+    ? `${only.percent} % at once`
     : stages.map(({ at, percent }) => `${percent} % from ${at}`).join(', ')
 }

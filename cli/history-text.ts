@@ -26,16 +26,16 @@ export function historyLines({ entries, end, channel }: HistoryResult): string[]
   return lines
 }
 
-function eventsText({ events, version }: HistoryEntry): string {
-  return events.length === 0 ? `not known, at ${version}` : events.map(eventText).join(', ')
+function eventsText({ events, version, issued }: HistoryEntry): string {
+  return events.length === 0 ? `not known, at ${version}` : events.map((event) => eventText(event, issued)).join(', ')
 }
 
-function eventText(event: HistoryEvent): string {
+function eventText(event: HistoryEvent, issued: string): string {
   switch (event.kind) {
     case 'released':
-      return `released ${event.version} at ${sharesText(event.stages)}`
+      return `released ${event.version} at ${sharesText(event.stages, issued)}`
     case 'rolled-back':
-      return `rolled back to ${event.version} at ${sharesText(event.stages)}`
+      return `rolled back to ${event.version} at ${sharesText(event.stages, issued)}`
     case 'widened':
     case 'narrowed':
       return `${event.kind} ${event.from} -> ${event.to} %`
@@ -53,9 +53,11 @@ function eventText(event: HistoryEvent): string {
   }
 }
 
-function sharesText(stages: Extract<HistoryEvent, { stages: unknown }>['stages']): string {
+function sharesText(stages: Extract<HistoryEvent, { stages: unknown }>['stages'], issued: string): string {
   const inOrder = stages.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))
-  return `${inOrder.map(({ percent }) => percent).join(' -> ')} %`
+  // Before the first stage nobody has it.
+  const before = Date.parse(inOrder[0]?.at ?? issued) > Date.parse(issued) ? [0] : []
+  return `${[...before, ...inOrder.map(({ percent }) => percent)].join(' -> ')} %`
 }
 
 function keysText(keys: readonly string[]): string {

@@ -5,6 +5,7 @@
 import { Command } from 'commander'
 
 import { registerAgentCommands } from './agent.ts'
+import { registerFleetCommands } from './fleet.ts'
 import { registerInit } from './init.ts'
 import { registerK8sCommands } from './k8s.ts'
 import { registerKeysCommands } from './keys.ts'
@@ -43,5 +44,6 @@ registerRootCommands(program)
 registerServe(program)
 registerAgentCommands(program)
 registerK8sCommands(program)
+registerFleetCommands(program)
 
 await runProgram(program, process.argv)

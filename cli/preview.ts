@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { formatDate, parseDate } from '../manifests/dates.ts'
 import { MoultError } from '../manifests/errors.ts'
 import type { Preview } from '../release/index.ts'
-import { printResult } from './print-result.ts'
+import { printable, printResult } from './print-result.ts'
 import { runCommand } from './run-command.ts'
 import { plainVersion, withRelease } from './rollout/run-rollout.ts'
 import { addTermsOptions, termsFrom, type TermsOptions } from './rollout/terms-options.ts'
@@ -94,7 +94,7 @@ function linesOf(preview: Preview, rows: number): string[] {
 
 function agentLines({ agents }: Preview, rows: number): string[] {
   const table = agents.slice(0, rows).flatMap(({ id, running = 'nothing', moves, rest, decision }) => {
-    const stays = rest === undefined ? 'goes to and fro' : 'reason' in rest ? `${rest.kind}: ${rest.reason}` : rest.kind
+    const stays = 'reason' in rest ? `${rest.kind}: ${rest.reason}` : rest.kind
     const bucket = String(decision.bucket)
     if (moves.length === 0) return [[printable(id), bucket, running, '-', '-', stays]]
     return moves.map(({ atMs, version, reason }, index) => {
@@ -132,18 +132,10 @@ function asData({ agents, ...rest }: Preview): object {
         until,
       },
       moves: moves.map(({ atMs, version, reason }) => ({ at: formatDate(atMs), version, reason })),
-      rest:
-        stays === undefined
-          ? { kind: 'to-and-fro' }
-          : { kind: stays.kind, ...('reason' in stays ? { reason: stays.reason } : {}) },
+      rest: { kind: stays.kind, ...('reason' in stays ? { reason: stays.reason } : {}) },
     }
   })
   return { ...rest, agents: plain }
-}
-
-/** An id may hold what a terminal would obey. */
-function printable(id: string): string {
-  return id.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }
 
 function countOf(agents: number): string {

@@ -1,6 +1,11 @@
 /** A result on stdout: one JSON object for machines, lines for people. */
 export function printResult(isJson: boolean | undefined, result: object, lines: readonly string[]): void {
-  console.log(isJson === true ? JSON.stringify(result) : lines.join('\n'))
+  console.log(isJson === true ? JSON.stringify(result) : lines.map(printable).join('\n'))
+}
+
+/** What others have signed or named may hold what a terminal would obey, or what turns a line around. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\t\n]|\p{Cf}/gu, '?')
 }
 
 export function formatSize(bytes: number): string {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { registerRolloutAdvance } from './rollout/advance.ts'
 import { registerRolloutPause, registerRolloutResume } from './rollout/pause.ts'
 import { registerRolloutSet } from './rollout/set.ts'
 import { registerRolloutStatus } from './rollout/status.ts'
@@ -11,4 +12,5 @@ export function registerRolloutCommands(program: Command): void {
   registerRolloutSet(rollout)
   registerRolloutPause(rollout)
   registerRolloutResume(rollout)
+  registerRolloutAdvance(rollout)
 }

@@ -5,7 +5,7 @@ import { isMoultError, MoultError } from '../manifests/errors.ts'
 import type { HistoryResult, KnownFloor, Publisher, VerifyOptions, VerifyResult } from '../release/index.ts'
 import { hooksText } from './describe-release.ts'
 import { historyLines } from './history-text.ts'
-import { formatSize, printResult } from './print-result.ts'
+import { formatSize, printable, printResult } from './print-result.ts'
 import { showProgress } from './progress.ts'
 import { reportError } from './report-error.ts'
 import { runCommand } from './run-command.ts'
@@ -121,7 +121,7 @@ async function reportHistory(result: HistoryResult, place: string, options: Opti
     ])
     return 0
   }
-  if (options.json !== true) console.log(lines.join('\n'))
+  if (options.json !== true) console.log(lines.map(printable).join('\n'))
   return reportFinding(end.error, place, options, { ...told, end: end.kind })
 }
 

@@ -66,6 +66,12 @@ export interface ReleaseFigures {
   readonly failed: number
   /** Agents that run it on probation now. */
   readonly onTrial: number
+  /** Agents that ran it when they were last seen, and are silent. */
+  readonly silent: number
+  /** Active agents that run it, and whose newest poll tells of an error. */
+  readonly erring: number
+  /** Agents that at any time got other bytes for it than the signed ones. */
+  readonly hashMismatches: number
   /** (rolledBack + failed) / (updated + rolledBack + failed), each agent once; undefined where that is nothing. */
   readonly failureRate: number | undefined
   readonly firstSeenMs: number | undefined

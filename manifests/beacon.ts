@@ -3,9 +3,10 @@
 //
 //   heartbeat-agent/1.4.2 (linux-amd64; stable; id=0f1e2d3c4b5a6978; st=confirmed; ev=17/updated/1.4.2/340) moult/0.1.0
 
-/** Longest User-Agent; what does not fit is left out, the events first. */
+/** Longest User-Agent. What does not fit is left out: `formatBeacon` says in which order. */
 export const BEACON_MAX_CHARS = 199
 const VERSION_MAX_CHARS = 40
+const DETAIL_MAX_CHARS = 40
 const EVENTS_MAX = 3
 
 export const BEACON_STATES = ['confirmed', 'trial', 'rolled-back', 'waiting', 'failed'] as const
@@ -44,17 +45,56 @@ export interface Beacon {
   readonly updater: string
 }
 
+/**
+ * Never longer than `BEACON_MAX_CHARS`: later events go first, then the error, the state, the last event, the ends of the
+ * versions, and at last the id. With a name and a channel of usual length that comes down to the events.
+ */
 export function formatBeacon(beacon: Beacon): string {
-  const { name, version = 'none', platform, channel, id, state, error, events, updater } = beacon
+  let text = ''
+  for (const form of formsOf(beacon)) {
+    text = formText(form)
+    if (text.length <= BEACON_MAX_CHARS) break
+  }
+  return text
+}
+
+type Form = Beacon & { readonly versionChars?: number }
+
+/** From the fullest to the barest, which fits whatever the names. */
+function* formsOf(beacon: Beacon): Generator<Form> {
+  const events = beacon.events.slice(0, EVENTS_MAX)
+  for (let count = events.length; count > 0; count -= 1) yield { ...beacon, events: events.slice(0, count) }
+  if (events.length > 0) {
+    // An event is said twice, and the rest by every poll.
+    const first = { ...beacon, events: events.slice(0, 1), error: undefined }
+    yield first
+    yield { ...first, state: undefined }
+  }
+  const bare = { ...beacon, events: [] }
+  yield bare
+  yield { ...bare, error: undefined }
+  yield { ...bare, error: undefined, state: undefined }
+  yield { ...bare, error: undefined, state: undefined, versionChars: 16 }
+  yield { ...bare, id: undefined, versionChars: 12 }
+}
+
+function formText({
+  name,
+  version = 'none',
+  platform,
+  channel,
+  id,
+  state,
+  error,
+  events,
+  updater,
+  versionChars,
+}: Form) {
   const own = id === undefined ? [] : [`id=${id}`, ...(state === undefined ? [] : [`st=${state}`])]
   const failed = id === undefined || error === undefined ? [] : [`er=${error}`]
-  const told = id === undefined ? [] : events.slice(0, EVENTS_MAX).map(eventText)
-  for (;;) {
-    const comment = [platform, channel, ...own, ...failed, ...told].join('; ')
-    const text = `${name}/${short(version)} (${comment}) moult/${short(updater)}`
-    if (text.length <= BEACON_MAX_CHARS || (told.length === 0 && failed.length === 0)) return text
-    if (told.pop() === undefined) failed.pop()
-  }
+  const told = id === undefined ? [] : events.map(eventText)
+  const comment = [platform, channel, ...own, ...failed, ...told].join('; ')
+  return `${name}/${short(version, versionChars)} (${comment}) moult/${short(updater, versionChars)}`
 }
 
 /** How many of the events the text of a beacon has room for, from the first on. */
@@ -96,14 +136,22 @@ function readEvent(member: string): BeaconEvent[] {
   if (!member.startsWith('ev=')) return []
   const [, n = '', name, version = '', detail = ''] = EVENT.exec(member.slice(3)) ?? []
   const kind = BEACON_EVENTS.find((one) => one === name)
-  return kind === undefined ? [] : [{ n: Number(n), kind, version, detail }]
+  // What is no number of seconds would make every mean of them worthless.
+  if (kind === undefined || (kind === 'updated' && !/^[0-9]{1,15}$/.test(detail))) return []
+  return [{ n: Number(n), kind, version, detail }]
 }
 
 function eventText({ n, kind, version, detail }: BeaconEvent): string {
-  return `ev=${n}/${kind}/${short(version)}/${detail}`
+  return `ev=${n}/${kind}/${short(version)}/${beaconWord(detail)}`
+}
+
+/** Text as the detail of an event: a reason can come from a file that others write, and MUST NOT begin another member. */
+export function beaconWord(detail: string): string {
+  const word = detail.replace(/[^A-Za-z0-9._+-]/g, '-').slice(0, DETAIL_MAX_CHARS)
+  return word === '' ? '-' : word
 }
 
 /** Versions may have 128 characters; what identifies them stands in front. */
-function short(version: string): string {
-  return version.slice(0, VERSION_MAX_CHARS)
+function short(version: string, chars = VERSION_MAX_CHARS): string {
+  return version.slice(0, chars)
 }

@@ -78,6 +78,8 @@ export type Decision = RolloutPosition &
 export interface ReleaseNeeded {
   readonly kind: 'release-needed'
   readonly ref: ReleaseRef
+  /** Held back: when it cannot be had, the decision goes without. Pinned: then there is none. */
+  readonly reason: 'pinned' | 'held-back'
 }
 
 /** Releases besides that of the manifest, by digest; undefined is one that cannot be had now. */
@@ -144,7 +146,12 @@ export function decide(
     reason: Extract<Decision, { kind: 'install' }>['reason'],
   ): Decision | ReleaseNeeded {
     const release = 'binaries' in target ? target : others.get(target.release)
-    if (release === undefined) return { kind: 'release-needed', ref: target as ReleaseRef }
+    if (release === undefined)
+      return {
+        kind: 'release-needed',
+        ref: target as ReleaseRef,
+        reason: reason === 'held-back' ? reason : 'pinned',
+      }
     const blocked = blockedBy(release, facts)
     if (blocked !== undefined) return refuse(release.version, blocked)
     const binary = release.binaries[facts.platform] as Binary
@@ -177,7 +184,8 @@ function fallbackFor(
   // A rule holds them where they are, or the host does not take part.
   if (fallback === undefined || course.reason === 'hold' || course.isByHost === true) return undefined
   if (others.has(fallback.release) && others.get(fallback.release) === undefined) return undefined
-  const mustLeave = running !== undefined && rollback.includes(running) && !rollback.includes(fallback.version)
+  if (rollback.includes(fallback.version)) return undefined
+  const mustLeave = running !== undefined && rollback.includes(running)
   if (running !== undefined && !mustLeave && compareVersions(fallback.version, running) <= 0) return undefined
   return policy?.pin === undefined || isInRange(fallback.version, policy.pin) ? fallback : undefined
 }

@@ -80,6 +80,8 @@ export type ErrorCode = keyof typeof ERROR_CODES
 
 /** Exit status that means: the update is in place, start me again. */
 export const EXIT_UPDATED = 100
+/** Exit status of `moult fleet alerts` that means: somebody should look at the fleet. It is no failure of the command. */
+export const EXIT_ALERTS = 29
 
 export interface MoultErrorOptions {
   /** What the reader can do next; one sentence. */

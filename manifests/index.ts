@@ -2,6 +2,19 @@
 // environment and no clock of its own: bytes and `now` come in, verdicts go out.
 
 export { flagsFor } from './agent-flags.ts'
+export {
+  type Beacon,
+  BEACON_EVENTS,
+  BEACON_MAX_CHARS,
+  BEACON_STATES,
+  type BeaconEvent,
+  type BeaconState,
+  beaconWord,
+  formatBeacon,
+  parseBeacon,
+  toldEvents,
+} from './beacon.ts'
+export { beaconIdOf } from './beacon-id.ts'
 export { BUCKETS, type Draw, draw, isBelowShare, rolloutBucket } from './bucket.ts'
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
 export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
@@ -28,6 +41,7 @@ export {
 export {
   ERROR_CODES,
   type ErrorCode,
+  EXIT_ALERTS,
   EXIT_UPDATED,
   isMoultError,
   MoultError,

@@ -46,13 +46,16 @@ export function courseOf(manifest: Manifest, facts: AgentFacts, now: number): Co
   const order = running === undefined ? 1 : compareVersions(release.version, running)
   const goesBack = order < 0 && (rollout.rollback ?? []).includes(running ?? '')
   const isForced = isForcedFrom(running, release.min_version, release.version)
-  const pin = isLeftAtOnce(manifest, move.pin?.version) ? undefined : move.pin
+  const pin = isLeftAtOnce(manifest, facts, move.pin) ? undefined : move.pin
 
   if (!goesBack && !isForced) {
     if (pin !== undefined) {
       const isThere = running !== undefined && compareVersions(pin.version, running) === 0
       if (isThere) return { ...common, kind: 'stay' }
       if (isOutside(pin.version, policy?.pin)) return { ...common, kind: 'held', reason: 'host-pin', isByHost: true }
+      // It may name the very release that the publisher has stopped.
+      if (rollout.paused === true && pin.release === rollout.release)
+        return { ...common, kind: 'held', reason: 'paused' }
       return { ...common, kind: 'go', reason: 'pinned', ref: pin }
     }
     if (order === 0) return { ...common, kind: 'stay' }
@@ -63,8 +66,10 @@ export function courseOf(manifest: Manifest, facts: AgentFacts, now: number): Co
   if (goesBack) return { ...common, kind: 'go', reason: 'rollback' }
   if (isForced) return { ...common, kind: 'go', reason: 'forced' }
   if (isOutside(release.version, policy?.pin)) return { ...common, kind: 'held', reason: 'host-pin' }
-  // Something has to run: what is meant for others yet is better than nothing.
-  if (running === undefined && (rollout.fallback === undefined || isBelowShare(entry.bucket, entry.percent)))
+  // Something has to run: what is meant for others yet is better than nothing, and than what would have to go at once.
+  const isWithoutFallback =
+    rollout.fallback === undefined || isForcedFrom(rollout.fallback.version, release.min_version, release.version)
+  if (running === undefined && (isWithoutFallback || isBelowShare(entry.bucket, entry.percent)))
     return { ...common, kind: 'go', reason: 'first' }
   if (entry.isOpen) return { ...common, kind: 'go', reason: 'newer' }
   // The cap of the host holds updates back; a machine with nothing on it takes what others have.
@@ -140,8 +145,14 @@ function isForcedFrom(running: string | undefined, minimum: string | undefined, 
 }
 
 /** Who is pinned to a version that this same manifest sends on would go to and fro for ever. */
-function isLeftAtOnce({ release, rollout }: Manifest, pinned: string | undefined): boolean {
-  if (pinned === undefined) return false
-  const isSentBack = compareVersions(release.version, pinned) < 0 && (rollout.rollback ?? []).includes(pinned)
-  return isSentBack || isForcedFrom(pinned, release.min_version, release.version)
+function isLeftAtOnce({ release, rollout }: Manifest, facts: AgentFacts, pin: ReleaseRef | undefined): boolean {
+  if (pin === undefined) return false
+  const { version } = pin
+  if ((rollout.rollback ?? []).includes(version)) return true
+  if (isForcedFrom(version, release.min_version, release.version)) return true
+  if (facts.running === undefined || compareVersions(version, facts.running) >= 0) return false
+  // A way down has to end there: what rules say of the version that they pin to may lead up again.
+  const { move = {} } = rulingFor(rollout.rules, { ...facts, running: version })
+  if (move.pin !== undefined) return move.pin.release !== pin.release
+  return move.hold !== true && compareVersions(release.version, version) > 0
 }

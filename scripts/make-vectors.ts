@@ -4,10 +4,12 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 
 import { vectorFiles } from '../test/vector-cases/all-cases.ts'
+import { beaconVectorFiles } from '../test/vector-cases/beacon-vectors.ts'
 import { rolloutVectorFiles } from '../test/vector-cases/rollout-vectors.ts'
 
 writeFolder('test/vectors/', vectorFiles())
 writeFolder('test/vectors/rollouts/', rolloutVectorFiles())
+writeFolder('test/vectors/beacons/', beaconVectorFiles())
 
 /** What else lies in the folder goes, but for folders. */
 function writeFolder(path: string, files: ReadonlyMap<string, string>): void {

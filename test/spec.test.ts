@@ -12,6 +12,7 @@ import {
   decodeBase64,
   encodeBase64,
   ERROR_CODES,
+  EXIT_ALERTS,
   EXIT_UPDATED,
   isMoultError,
   type JsonObject,
@@ -72,7 +73,7 @@ describe('SPEC.md', () => {
 
   test('has each exit status, and names no code that does not exist', () => {
     const listed = rows('7. Exit status and errors', 'exit').map(([exit]) => Number(exit))
-    const used = new Set([0, ...Object.values(ERROR_CODES).map(({ exit }) => exit), EXIT_UPDATED])
+    const used = new Set([0, ...Object.values(ERROR_CODES).map(({ exit }) => exit), EXIT_ALERTS, EXIT_UPDATED])
     // 78 is the launcher's own.
     assert.deepEqual(
       listed,

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { decide, type Manifest, type Release, type Verified } from '../manifests/index.ts'
 import { readVector, runVector, type Vector } from './helpers/read-vector.ts'
 import { vectorFiles } from './vector-cases/all-cases.ts'
+import { beaconVectorFiles } from './vector-cases/beacon-vectors.ts'
 import { type DecisionVector, factsFrom, plainDecision, rolloutVectorFiles } from './vector-cases/rollout-vectors.ts'
 
 const FOLDER = new URL('vectors/', import.meta.url)
@@ -92,4 +93,12 @@ test('test/vectors/rollouts has every kind of decision, and each is decided as i
     outcomes.add('reason' in decided ? `${decided.kind} ${decided.reason}` : decided.kind)
   }
   assert.equal(outcomes.size, 1 + 6 + 5 + 5)
+})
+
+test('test/vectors/beacons holds what the script makes: agents in the field say what it says, and readers know no other', () => {
+  const folder = new URL('beacons/', FOLDER)
+  const made = beaconVectorFiles()
+  assert.deepEqual(readdirSync(folder), [...made.keys()])
+  for (const [name, text] of made)
+    assert.ok(readFileSync(new URL(name, folder), 'utf8') === text, `${name} is another file`)
 })

@@ -13,6 +13,7 @@
 //   available.json       the update that others may bring, where the updater does not
 //   history.jsonl        what happened here, a line each, bounded
 //   metrics.prom         figures for Prometheus
+//   beacon.json          what happened here and was not said to the update host often enough
 //   clocks.json          how the clock on the wall and the machine's own time stood to each other, for one-shot checks
 //   staging/             downloads and half-made versions; emptied at every start
 //   image                in a pod: the last image that the launcher took into account
@@ -45,6 +46,7 @@ export interface Home {
   readonly available: string
   readonly history: string
   readonly metrics: string
+  readonly beacon: string
   readonly clocks: string
   readonly staging: string
   readonly image: string
@@ -70,6 +72,7 @@ export function homeAt(path: string, disk: Disk = ownDisk): Home {
     available: join(path, 'available.json'),
     history: join(path, 'history.jsonl'),
     metrics: join(path, 'metrics.prom'),
+    beacon: join(path, 'beacon.json'),
     clocks: join(path, 'clocks.json'),
     staging: join(path, 'staging'),
     image: join(path, 'image'),
@@ -137,8 +140,8 @@ export function restoreReplaced({
   stateBackup,
   ...home
 }: Home): void {
-  const { manifest, release, flags, status, history, metrics } = home
-  const told = [manifest, release, flags, status, history, metrics]
+  const { manifest, release, flags, status, history, metrics, beacon } = home
+  const told = [manifest, release, flags, status, history, metrics, beacon]
   restoreAside(disk, [current, confirmed, launch, config, root, state, stateBackup, ...told])
 }
 

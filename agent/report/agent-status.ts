@@ -8,6 +8,7 @@ import type { Deployment } from '../settings/deployment.ts'
 import { type HistoryEntry, readHistory } from './history.ts'
 import type { Home } from '../home/home.ts'
 import { type LastCheck, readLastCheck } from './last-check.ts'
+import { ownBeaconId } from '../poll/user-agent.ts'
 import { installedRecord, type LaunchRecord } from '../home/launch-record.ts'
 import { readReceipt } from '../home/receipt.ts'
 import { lastManifest } from '../poll/last-manifest.ts'
@@ -35,6 +36,8 @@ export interface AgentStatus {
   /** Between polls, by the settings or by the last manifest that verified. */
   readonly intervalMs: number
   readonly rootVersion: number
+  /** By which the logs of the update host know this agent; undefined where the beacon is off, or not known yet. */
+  readonly beacon: string | undefined
   readonly lastCheck: LastCheck | undefined
   /** What is offered and not in place yet; `since` is an RFC 3339 date, `image` that of an update left to others. */
   readonly available:
@@ -69,6 +72,7 @@ export function agentStatus(settings: Settings): AgentStatus {
     sequence: state.floors[channel]?.sequence ?? 0,
     intervalMs: pollIntervalMs(settings, lastManifest(settings)?.manifest.rollout.poll),
     rootVersion: state.root.version,
+    beacon: ownBeaconId(settings, state),
     lastCheck,
     available: availableOf(lastCheck, readAvailable(home.available)),
     bytes: bytesIn(home.path),

@@ -1,9 +1,10 @@
-// Where events and checks are written down: the one way into the history and the metrics. All of it is told, nothing is
-// acted on, and none of it can fail an update.
+// Where events and checks are written down: the one way into the history, the metrics, and what the beacon says. All of
+// it is told, nothing is acted on, and none of it can fail an update.
 
 import { performance } from 'node:perf_hooks'
 
 import type { AgentEvent } from '../events/events.ts'
+import { bookEvent, bookFailure } from './beacon-book.ts'
 import { appendHistory, errorFields, historyFields } from './history.ts'
 import { type CheckNote, type CheckResult, noteCheck } from './last-check.ts'
 import { type Counts, writeMetrics } from './metrics.ts'
@@ -15,7 +16,7 @@ type JournalDeps = Pick<UpdateDeps, 'clock' | 'emit'>
 export class Journal {
   readonly #settings: Settings
   readonly #deps: JournalDeps
-  #found: { readonly atMs: number; readonly bytes: number } | undefined
+  #found: { readonly version: string; readonly atMs: number; readonly bytes: number } | undefined
   #saysNoMetrics = false
 
   /** @param deps `emit` takes the warnings that come of checks */
@@ -25,7 +26,11 @@ export class Journal {
   }
 
   readonly note = (event: AgentEvent): void => {
-    if (event.kind === 'update-found') this.#found = { atMs: performance.now(), bytes: event.bytes }
+    bookEvent(this.#settings, event, this.#deps.clock())
+    if (event.kind === 'update-found') {
+      const { version, bytes } = event
+      this.#found = { version, atMs: performance.now(), bytes }
+    }
     const fields = historyFields(event)
     if (fields === undefined) return
     const { home } = this.#settings
@@ -40,7 +45,11 @@ export class Journal {
   check(result: CheckResult): void {
     const now = this.#deps.clock()
     const note = noteCheck(this.#settings.home, result, now)
+    const found = this.#found
+    this.#found = undefined
     if (note === undefined) return
+    if (found !== undefined && note.check.code !== undefined)
+      bookFailure(this.#settings, found.version, note.check.code, now)
     const { outcome, version, reason } = note.check
     if (result.kind === 'failed') {
       if (note.isNews) appendHistory(this.#settings.home, { kind: 'check-failed', ...errorFields(result.error) }, now)
@@ -48,7 +57,8 @@ export class Journal {
       appendHistory(this.#settings.home, { kind: outcome, version, reason }, now)
     }
     this.#warnOfExpiry(note)
-    this.#count({ checks: 1, checkFailures: result.kind === 'failed' ? 1 : 0 })
+    const quarantined = result.kind === 'checked' ? { quarantined: result.facts.quarantine.size } : {}
+    this.#count({ checks: 1, checkFailures: result.kind === 'failed' ? 1 : 0, ...quarantined })
   }
 
   /** Once for each manifest: whoever reads logs needs to hear it once. */

@@ -19,6 +19,8 @@ export interface Counts {
   readonly checkFailures?: number
   readonly updates?: number
   readonly rollbacks?: number
+  /** Artifacts that are not tried again now, where that was just found out. */
+  readonly quarantined?: number
 }
 
 interface Metric {
@@ -102,7 +104,7 @@ function metricsOf(settings: Settings, old: string, counts: Counts, now: number)
     counter('moult_updates_total', 'Versions that were put in place.', counts.updates),
     counter('moult_rollbacks_total', 'Versions that were given up.', counts.rollbacks),
     gauge('moult_on_trial', 'Whether the version that runs is on probation.', record?.trial === undefined ? 0 : 1),
-    gauge('moult_quarantined', 'Artifacts that are not tried again.', quarantined(settings, now)),
+    gauge('moult_quarantined', 'Artifacts that are not tried again.', counts.quarantined ?? quarantined(settings, now)),
     gauge('moult_update_available', 'Whether a newer version is offered that is not in place.', isAvailable(check)),
     gauge('moult_manifest_sequence', 'Sequence of the last manifest that verified.', check?.sequence),
     gauge('moult_manifest_expires_timestamp_seconds', 'When that manifest expires.', seconds(check?.expires)),

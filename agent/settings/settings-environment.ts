@@ -25,6 +25,7 @@ export function settingsFromEnvironment(env: Environment): Partial<SettingsFile>
   take('UPDATE_ROLLOUT_PERCENT', 'percent', numberOf)
   take('UPDATE_PIN', 'pin')
   take('UPDATE_LABELS', 'labels', labelsOf)
+  take('UPDATE_BEACON', 'beacon', () => isTrue(env, 'UPDATE_BEACON'))
   take('UPDATE_DOWNLOAD_TIMEOUT', 'downloadTimeout')
   take('UPDATE_INSTALL_TIMEOUT', 'installTimeout')
   take('UPDATE_MAX_RETRIES', 'retries', numberOf)

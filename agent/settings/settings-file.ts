@@ -56,6 +56,9 @@ export const settingsShape = object({
       record(/^[A-Za-z0-9-]{1,64}$/, headerValue, { max: 16 }),
     ),
   ),
+  beacon: optional(
+    described('False: polls do not say who polls, in which state, and what has happened; true by default', boolean()),
+  ),
   downloadTimeout: optional(described('Longest time for one artifact; 30m by default', duration)),
   stallTimeout: optional(described('Longest silence of the server; 30s by default', duration)),
   retries: optional(described('Retries of a broken download within one poll; 5 by default', integer({ max: 20 }))),

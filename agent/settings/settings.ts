@@ -48,6 +48,8 @@ export interface Settings {
   /** Whether the owner of the machine has laid down the interval; else the publisher may propose one. */
   readonly hasOwnInterval: boolean
   readonly headers: Readonly<Record<string, string>>
+  /** Whether polls say who polls, in which state, and what has happened. */
+  readonly beacon: boolean
   readonly downloadTimeoutMs: number
   readonly stallMs: number
   readonly retries: number
@@ -141,6 +143,7 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     intervalMs,
     hasOwnInterval: file.interval !== undefined,
     headers: Object.fromEntries(Object.entries(file.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
+    beacon: file.beacon !== false,
     downloadTimeoutMs: timeOf(file.downloadTimeout, 30 * 60_000),
     stallMs: timeOf(file.stallTimeout, 30_000),
     retries: file.retries ?? 5,

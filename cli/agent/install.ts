@@ -18,6 +18,7 @@ interface Options extends HomeOptions {
   pin?: string
   probation?: string
   tries?: string
+  beacon?: boolean
   healthUrl?: string
   program?: string
   programVersion?: string
@@ -44,6 +45,9 @@ export function registerAgentInstall(agent: Command): void {
     .option('--pin <versions>', 'the versions that may run here, e.g. 1.4.2 or <2.0.0')
     .option('--probation <time>', 'how long a new version must stay healthy, e.g. 1m')
     .option('--tries <n>', 'starts of a version on trial before it is rolled back')
+    // The first of the two must be this one, or the other makes it the default.
+    .option('--beacon', 'polls say who polls, in which state, and what has happened: as before --no-beacon')
+    .option('--no-beacon', 'they do not')
     .option('--health-url <url>', 'probe that must answer 2xx during probation')
     .option('--program <file>', 'take this program as the first version instead of what the server offers')
     .option('--program-version <version>', 'version of that program; default: what `<program> --version` says')
@@ -133,6 +137,7 @@ function settingsOf({
   pin,
   probation,
   tries,
+  beacon,
   healthUrl,
 }: Options): Partial<SettingsFile> {
   const from = server ?? (process.env['UPDATE_SERVER'] || undefined)
@@ -144,6 +149,7 @@ function settingsOf({
     ...(pin === undefined ? {} : { pin }),
     ...(probation === undefined ? {} : { probation }),
     ...(tries === undefined ? {} : { tries: Number(tries) }),
+    ...(beacon === undefined ? {} : { beacon }),
     ...(healthUrl === undefined ? {} : { health: { url: healthUrl } }),
   }
 }

@@ -29,6 +29,7 @@ function linesOf(status: AgentStatus): string[] {
     `  on disk     ${installed.join(', ')}; ${formatSize(status.bytes)} in all`,
     `  follows     ${channel} at ${server}, sequence ${status.sequence}, root ${status.rootVersion}`,
     `  polls       every ${formatDuration(status.intervalMs)}`,
+    `  beacon      ${status.beacon ?? 'none'}`,
     `  checked     ${lastCheck === undefined ? 'never' : checkText(lastCheck)}`,
     ...(available === undefined ? [] : [`  available   ${availableText(available)}`]),
     ...(lastCheck?.isExpiring === true ? [`  expires     ${lastCheck.expires}, and was not renewed yet`] : []),

@@ -6,9 +6,11 @@ import {
   type JsonObject,
   type JsonValue,
   parseDate,
+  type Rule,
   sha256,
   type Stage,
 } from '../../manifests/index.ts'
+import { draftOf } from '../rollout/rule-text.ts'
 import { inOrder, percentAt } from '../stages.ts'
 import type { PastManifest } from './walk-history.ts'
 
@@ -40,10 +42,13 @@ export function compareManifests(before: RootedManifest | undefined, after: Root
   const events: HistoryEvent[] = []
   if (isOther) events.push(isBack ? { ...released, kind: 'rolled-back' } : released)
   else events.push(...changeOfStages(before, after), ...changeOfSigners(before, after))
-  if (isPaused(after) !== isPaused(before)) events.push({ kind: isPaused(after) ? 'paused' : 'resumed' })
+  const isResumed = isPaused(before) && !isPaused(after)
+  if (isPaused(after) !== isPaused(before)) events.push({ kind: isResumed ? 'resumed' : 'paused' })
   if (after.root !== before.root) events.push({ kind: 'root', from: before.root, to: after.root })
   // A release brings its own fallback and its own way back.
   const passed = isOther ? ['fallback', 'rollback', 'salt'] : []
+  if (isOther ? haveSameRules(before, after, draftOf) : isResumed && haveSameRules(before, after, withoutTimes))
+    passed.push('rules')
   for (const member of otherMembers(before, after))
     if (!passed.includes(member)) events.push({ kind: 'changed', member })
   return events.length === 0 ? [{ kind: 'refreshed' }] : events
@@ -51,6 +56,16 @@ export function compareManifests(before: RootedManifest | undefined, after: Root
 
 function isPaused({ rollout }: PastManifest): boolean {
   return rollout.paused === true
+}
+
+/** Their stages begin anew with a release, and are later after a pause: nobody has changed them. */
+function haveSameRules(before: PastManifest, after: PastManifest, plain: (rule: Rule) => unknown): boolean {
+  const [old, now] = [before, after].map(({ rollout }) => rollout.rules?.map(plain))
+  return isEqual(old, now)
+}
+
+function withoutTimes({ stages, ...rest }: Rule): unknown {
+  return { ...rest, ...(stages === undefined ? {} : { percents: inOrder(stages).map(({ percent }) => percent) }) }
 }
 
 function changeOfStages(before: PastManifest, after: PastManifest): HistoryEvent[] {

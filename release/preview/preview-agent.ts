@@ -5,11 +5,9 @@ import {
   type Manifest,
   type OtherReleases,
   type ReleaseNeeded,
+  rulingFor,
   type Verified,
 } from '../../manifests/index.ts'
-
-/** From nothing to the fallback and on to the release, or through a few pins: who moves more often goes to and fro. */
-const MOVES_MAX = 8
 
 export interface Move {
   /** Milliseconds since 1970. */
@@ -28,8 +26,10 @@ export interface PreviewedAgent {
   readonly decision: Decision
   /** What it will install if nothing else is published, one after the other. */
   readonly moves: readonly Move[]
-  /** Why it stays where the moves have led it; undefined when they never end. */
-  readonly rest: Exclude<Decision, { kind: 'install' }> | undefined
+  /** Why it stays where the moves have led it. */
+  readonly rest: Exclude<Decision, { kind: 'install' }>
+  /** Where a rule would pin it, if it could stay there. */
+  readonly lostPin?: string
 }
 
 /** @param now milliseconds since 1970 */
@@ -40,32 +40,39 @@ export function previewAgent(
   others: OtherReleases,
 ): PreviewedAgent | ReleaseNeeded {
   const moves: Move[] = []
-  let decision: Decision | undefined
-  let rest: PreviewedAgent['rest']
+  let first: Decision | undefined
   let { running } = facts
   let atMs = now
-  while (moves.length < MOVES_MAX) {
+  // It ends: no manifest leads an agent back to where it was.
+  for (;;) {
     const foreseen = forecast(manifest, { ...facts, running }, atMs, others)
     if ('ref' in foreseen) return foreseen
-    decision ??= foreseen.decision
-    const { move } = foreseen
-    if (move === undefined) {
-      rest = foreseen.decision.kind === 'install' ? undefined : foreseen.decision
-      break
+    const { decision, move } = foreseen
+    first ??= decision
+    if (move !== undefined) {
+      const { version, reason } = move.decision
+      moves.push({ atMs: move.atMs, version, reason })
+      ;[running, atMs] = [version, move.atMs]
+    } else if (decision.kind === 'install') throw new Error('an installation without a time')
+    else {
+      const { id, platform } = facts
+      const lostPin = lostPinOf(manifest, { ...facts, running }, decision)
+      return {
+        kind: 'previewed',
+        id,
+        platform,
+        ...(facts.running === undefined ? {} : { running: facts.running }),
+        decision: first,
+        moves,
+        rest: decision,
+        ...(lostPin === undefined ? {} : { lostPin }),
+      }
     }
-    const { version, reason } = move.decision
-    moves.push({ atMs: move.atMs, version, reason })
-    ;[running, atMs] = [version, move.atMs]
   }
-  if (decision === undefined) throw new Error('no decision')
-  const { id, platform } = facts
-  return {
-    kind: 'previewed',
-    id,
-    platform,
-    ...(facts.running === undefined ? {} : { running: facts.running }),
-    decision,
-    moves,
-    rest,
-  }
+}
+
+function lostPinOf({ rollout }: Manifest, facts: AgentFacts, rest: PreviewedAgent['rest']): string | undefined {
+  const pin = rulingFor(rollout.rules, facts).move?.pin?.version
+  const isMeant = pin === facts.running || ('version' in rest && rest.version === pin)
+  return isMeant ? undefined : pin
 }

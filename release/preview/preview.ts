@@ -11,7 +11,7 @@ import {
   parseDate,
   type Platform,
   type Release,
-  type ReleaseRef,
+  type ReleaseNeeded,
   RELEASE_UNSIGNED,
   ROLLOUT_UNSIGNED,
   rolloutShape,
@@ -137,8 +137,7 @@ async function previewAll(
     const facts = factsOf(agent, assumed)
     let previewed = previewAgent(manifest, facts, now, others)
     while (previewed.kind === 'release-needed') {
-      const { ref } = previewed
-      others.set(ref.release, await releaseFor(ref, manifest, live, project, warnings))
+      others.set(previewed.ref.release, await releaseFor(previewed, live, project, warnings))
       previewed = previewAgent(manifest, facts, now, others)
     }
     agents.push(previewed)
@@ -154,8 +153,7 @@ export function factsOf({ id, platform, version, labels }: FleetAgent, assumed: 
 
 /** As agents fetch it: a pin that cannot be had is an error, a fallback that cannot be had is passed over. */
 async function releaseFor(
-  ref: ReleaseRef,
-  { rollout }: Manifest,
+  { ref, reason }: ReleaseNeeded,
   live: Live | undefined,
   { publisher, roots }: Project,
   warnings: string[],
@@ -168,7 +166,7 @@ async function releaseFor(
       throw new MoultError('ERR_NETWORK_STATUS', `not found: ${path}`, { details: { path, version: ref.version } })
     return verifyRelease(bytes, ref, root)
   } catch (error) {
-    if (ref.release !== rollout.fallback?.release || !(error instanceof MoultError)) throw error
+    if (reason !== 'held-back' || !(error instanceof MoultError)) throw error
     warnings.push(`agents pass over the fallback ${ref.version}: ${error.message}`)
     return undefined
   }
@@ -181,14 +179,14 @@ function warningsAbout(
   expires: string,
 ): string[] {
   const late = agents.filter(({ moves }) => moves.some(({ atMs }) => atMs >= expiresMs)).length
-  const endless = agents.filter(({ rest }) => rest === undefined)
+  const unpinned = agents.filter(({ lostPin }) => lostPin !== undefined)
   const repeated = fleet.length - new Set(fleet.map(({ id }) => id)).size
   return [
     ...(late === 0 ? [] : [`the rollout expires on ${expires}: ${late} agents move only if it is refreshed before`]),
-    ...(endless.length === 0
+    ...(unpinned.length === 0
       ? []
       : [
-          `${endless.length} agents go to and fro for ever, such as ${JSON.stringify(endless[0]?.id)}: rules ask what they run`,
+          `${unpinned.length} agents match a pin that does not count, such as ${JSON.stringify(unpinned[0]?.id)}: from ${unpinned[0]?.lostPin} they would be sent on again`,
         ]),
     ...(repeated === 0 ? [] : [`${repeated} ids are in the list more than once: agents of one id update together`]),
   ]

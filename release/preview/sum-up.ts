@@ -59,7 +59,6 @@ export function groupRest(agents: readonly PreviewedAgent[]): RestGroup[] {
 }
 
 export function restText(rest: PreviewedAgent['rest']): string {
-  if (rest === undefined) return 'goes to and fro'
   return 'reason' in rest ? `${rest.kind} ${rest.reason}` : rest.kind
 }
 

@@ -12,6 +12,7 @@ import { liveRolloutOf, rolloutContext } from '../rollout-statement.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { composeRollout } from './compose-rollout.ts'
 import { fallbackBefore } from './fallback.ts'
+import { lostPins } from './lost-pins.ts'
 import { pinnedReferences, usableReference } from './references.ts'
 import { pinsOf, type RolloutTerms } from './rollout-terms.ts'
 
@@ -70,7 +71,13 @@ export async function draftRollout(
   const statement = composeRollout(terms, context)
   const derived = spreadNote(terms, statement as unknown as Rollout)
   if (derived !== undefined) around.on({ kind: 'note', text: derived })
+  const offer = { release: document as unknown as Release, rollout: statement as unknown as Rollout }
+  for (const pin of lostPins(offer, now)) around.on({ kind: 'note', text: lostPinNote(pin, release.version) })
   return statement
+}
+
+function lostPinNote(pin: string, offered: string): string {
+  return `The pin to ${pin} does not count for agents that run ${offered}: from there they would be sent on again. Pin them by label or id, or keep them with one more rule, such as 'version:${pin} -> hold'.`
 }
 
 /** What the rate came to, for whoever asked for it. */

@@ -1,6 +1,6 @@
 // The live rollout of a channel once more: the same release, a new sequence, and what a command changes of it.
 
-import { formatDuration, MoultError, parseDate, type Rollout } from '../../manifests/index.ts'
+import { formatDuration, parseDate, type Rollout } from '../../manifests/index.ts'
 import { deliver } from '../deliver.ts'
 import { manifestPath } from '../layout.ts'
 import { readLive } from '../live.ts'
@@ -10,9 +10,12 @@ import type { ReleaseResult } from '../release-result.ts'
 import { liveRolloutOf, rolloutContext, signRollout } from '../rollout-statement.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { type LiveRollout, stampRollout } from './compose-rollout.ts'
-import { nothingLive, publishedRelease } from './set-rollout.ts'
+import { nothingLive, overtaken, publishedRelease } from './set-rollout.ts'
 
-export type RestateOptions = Pick<ReleaseOptions, 'config' | 'channel' | 'baseUrl' | 'plan'>
+export interface RestateOptions extends Pick<ReleaseOptions, 'config' | 'channel' | 'baseUrl' | 'plan'> {
+  /** The live version that somebody has looked at or agreed to leave; another one is an error then. */
+  readonly live?: string | undefined
+}
 
 /** What is to be stated; undefined: the live statement says it already. */
 export type RolloutChange = (rollout: LiveRollout['rollout'], now: number) => LiveRollout['rollout'] | undefined
@@ -29,6 +32,7 @@ export async function restateRollout(
   const before = await readLive(publisher, roots[0], channel)
   if (before === undefined) throw nothingLive(channel, publisher.target)
   const { version } = before.manifest.release
+  if (options.live !== undefined && options.live !== version) throw overtaken(channel)
   // Nothing to do, and nothing to read back: a job that looks every hour should not fetch every artifact.
   if (change(liveRolloutOf(before).rollout, around.now()) === undefined) return unchanged(version, channel, project)
 
@@ -52,12 +56,4 @@ function lifeOf({ issued, expires }: Rollout): string {
 function unchanged(version: string, channel: string, { name, publisher }: Project): ReleaseResult {
   const { target } = publisher
   return { kind: 'unchanged', name, version, channel, target, manifest: manifestPath(channel), files: [] }
-}
-
-/** The command looked at another release than the one that is live now. */
-export function overtaken(channel: string): MoultError {
-  return new MoultError('ERR_PUBLISH_CONFLICT', `another release has just gone live on ${channel}`, {
-    hint: 'Look at it with `moult rollout status`, and run the command again.',
-    details: { channel },
-  })
 }

@@ -11,9 +11,9 @@ import type { ReleaseResult } from '../release-result.ts'
 import { liveRolloutOf, rolloutContext, signRollout } from '../rollout-statement.ts'
 import { type ReleaseDeps, type Surroundings, surroundingsOf } from '../surroundings.ts'
 import { composeRollback } from './compose-rollout.ts'
-import { overtaken, type RestateOptions } from './restate-rollout.ts'
+import type { RestateOptions } from './restate-rollout.ts'
 import { rolloutTermsOf } from './rollout-terms.ts'
-import { assertVersion, nothingLive, publishedRelease } from './set-rollout.ts'
+import { assertVersion, nothingLive, overtaken, publishedRelease } from './set-rollout.ts'
 
 /** As many as a rollout can name. */
 const VERSIONS_MAX = 64
@@ -24,8 +24,6 @@ export interface RollbackOptions extends RestateOptions {
   /** The versions that agents leave, besides the live one; default: all that are published between. */
   readonly from?: readonly string[] | undefined
   readonly expires?: string | undefined
-  /** The live version that somebody has agreed to leave; another one is an error then. */
-  readonly live?: string | undefined
 }
 
 /**

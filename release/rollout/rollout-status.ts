@@ -32,6 +32,8 @@ export interface RolloutStatus {
   readonly target: string
   /** The version that is offered. */
   readonly version: string
+  /** Date of the release. */
+  readonly released: string
   readonly sequence: number
   readonly issued: string
   readonly expires: string
@@ -76,6 +78,7 @@ export async function rolloutStatus(
     channel,
     target: publisher.target,
     version: release.version,
+    released: release.release_date,
     sequence,
     issued,
     expires,

@@ -18,6 +18,8 @@ export interface SetRolloutOptions
   extends RolloutOptions, Pick<ReleaseOptions, 'config' | 'channel' | 'baseUrl' | 'plan'> {
   /** A version that was released before, with or without a rollout; default: the live one. */
   readonly version?: string | undefined
+  /** Only while the live statement has this sequence: it is what the caller has looked at. */
+  readonly ifSequence?: number | undefined
 }
 
 /**
@@ -39,7 +41,7 @@ export async function promote(
   { to, ...options }: Omit<SetRolloutOptions, 'channel'> & { readonly version: string; readonly to: string },
   deps: ReleaseDeps = {},
 ): Promise<ReleaseResult> {
-  const { config: _config, version: _version, baseUrl: _baseUrl, plan: _plan, ...terms } = options
+  const { config: _config, version: _version, baseUrl: _baseUrl, plan: _plan, ifSequence: _if, ...terms } = options
   const isAsked = Object.values(terms).some((term) => term !== undefined)
   return offerReleased({ ...options, channel: to }, deps, (isLive) => !isLive || isAsked)
 }
@@ -57,6 +59,8 @@ async function offerReleased(
   const version = options.version ?? (await liveVersion(terms.channel, project))
 
   return deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {
+    if (options.ifSequence !== undefined && live?.manifest.rollout.sequence !== options.ifSequence)
+      throw overtaken(terms.channel)
     const released = await publishedRelease(version, live, project, now)
     const isLive = live?.manifest.releaseDigest === statementDigest(released.document, RELEASE_UNSIGNED)
     if (!isNeeded(isLive)) return { release: { ...released, isLive }, rollout: undefined, artifacts: [] }
@@ -97,6 +101,14 @@ export function nothingLive(channel: string, target: string): MoultError {
   return new MoultError('ERR_USAGE_INVALID', `nothing is live on ${channel}: ${target}`, {
     hint: 'Offer a release with `moult release` or `moult rollout set <version>`; or name the channel with --channel.',
     details: { channel, path: manifestPath(channel), target },
+  })
+}
+
+/** The command looked at another statement than the one that is live now. */
+export function overtaken(channel: string): MoultError {
+  return new MoultError('ERR_PUBLISH_CONFLICT', `another release or rollout has just gone live on ${channel}`, {
+    hint: 'Look at it with `moult rollout status`, and run the command again.',
+    details: { channel },
   })
 }
 

@@ -188,6 +188,21 @@ describe('a pin by a rule', { ...BOUNDED, concurrency: 4 }, () => {
     })
   }
 
+  test('that is the fallback as well and cannot be had fails the poll after one request, and not the others', async (t) => {
+    const host = await startHost(t)
+    const ref = publishRelease(host, { version: '1.5.0' })
+    const sound = host.answers.get(PINNED)
+    assert.ok(sound !== undefined)
+    host.answers.delete(PINNED)
+    publishPin(host, ref, 10, { rollout: { fallback: ref } })
+    const { home, poll } = await makeMachine(t, host)
+    assert.equal((await failureOf(() => poll())).code, 'ERR_NETWORK_STATUS')
+    assert.deepEqual(host.drain(), ['version.json', PINNED])
+    assert.equal(whatRuns(home).answers, '1.0.0')
+    host.answers.set(PINNED, sound)
+    assert.equal(saysOf(await poll()), 'swapped 1.5.0')
+  })
+
   test('does not pass the rollback floor, nor the quarantine', async (t) => {
     const host = await startHost(t)
     publishPin(host, publishRelease(host, { version: '0.9.0' }))

@@ -95,4 +95,23 @@ describe('what the owner of a machine lays down for updates', { timeout: 120_000
     assert.equal(readFileSync(calls, 'utf8'), 'restart --no-block sensor.service\n')
     assert.equal(existsSync(join(home, 'available.json')), false)
   })
+
+  test('install switches off what polls say of the agent, and on again; status names the id that the logs know', async () => {
+    const beaconOf = async () => [
+      readJson(join(home, 'agent.json'))['beacon'],
+      jsonOf(await agent(['status', '--json']))['beacon'],
+    ]
+    const [given, id] = await beaconOf()
+    assert.equal(given, undefined)
+    assert.match(String(id), /^[0-9a-f]{16}$/)
+    assert.match((await agent(['status'])).stdout, new RegExp(`^ +beacon +${String(id)}$`, 'm'))
+    assert.equal((await agent(['install', '--no-beacon'])).code, 0)
+    assert.deepEqual(await beaconOf(), [false, undefined])
+    assert.match((await agent(['status'])).stdout, /^ +beacon +none$/m)
+    assert.equal((await agent(['install'])).code, 0)
+    assert.deepEqual(await beaconOf(), [false, undefined])
+    assert.equal((await agent(['install', '--beacon'])).code, 0)
+    assert.deepEqual(await beaconOf(), [true, id])
+    assert.match((await agent(['status'], { UPDATE_BEACON: 'false' })).stdout, /^ +beacon +none$/m)
+  })
 })

@@ -118,10 +118,23 @@ describe('moult preview', () => {
     assert.ok((await readFile(join(dir, 'updates/version.json'))).equals(live))
   })
 
-  test('warns of agents that go to and fro, and of moves after the end of the rollout', async (t) => {
+  test('warns of pins that do not count, and of moves after the end of the rollout', async (t) => {
     const { preview } = await makeScene(t)
     const { shown } = await preview('--percent', '100', '--rule', 'version:1.1.0 -> pin 1.0.0')
-    assert.match(shown.warnings.join('\n'), /200 agents go to and fro for ever/)
+    assert.match(
+      shown.warnings.join('\n'),
+      /^200 agents match a pin that does not count, such as "web-0": from 1\.0\.0 /m,
+    )
+    assert.ok(shown.agents.every(({ moves }) => moves.length === 1))
+    const { shown: kept } = await preview(
+      '--percent',
+      '100',
+      '--rule',
+      'version:1.1.0 -> pin 1.0.0',
+      '--rule',
+      'version:1.0.0 -> hold',
+    )
+    assert.deepEqual(kept.warnings, [])
     const { shown: late } = await preview('--stages', '0h:0%,100h:100%', '--expires', '3d')
     assert.match(late.warnings.join('\n'), /expires on .*: 200 agents move only if it is refreshed before/)
   })

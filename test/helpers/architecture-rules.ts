@@ -37,8 +37,10 @@ const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
   agent: /^(?:node:.+|tar)$/,
 }
 /** Clients of services: each in its own place only, and loaded when it is used. */
-const SDKS: readonly (readonly [sdk: RegExp, place: string])[] = [
-  [/^@(?:aws-sdk|smithy|octokit)\//, 'release/publishers'],
+const SDKS: readonly (readonly [sdk: RegExp, place: string, other?: string])[] = [
+  [/^@(?:smithy|octokit)\//, 'release/publishers'],
+  // One side writes to buckets, the other reads logs from them.
+  [/^@aws-sdk\//, 'release/publishers', 'fleet/sources'],
   [/^@kubernetes\//, 'kubernetes'],
 ]
 const BUILD_TOOL = /^(?:esbuild|execa)$/
@@ -100,9 +102,9 @@ function importViolations(path: string, { specifier, kind, names }: ModuleImport
     violations.push(...changing.map((name) => `changes files beside agent/home/disk.ts: ${name}`))
   }
   // Tests and benchmarks look at a service with a client of their own.
-  const place = SDKS.find(([sdk]) => sdk.test(specifier))?.[1]
+  const [, place, other] = SDKS.find(([sdk]) => sdk.test(specifier)) ?? []
   if (place !== undefined && shipped) {
-    if (!path.startsWith(`${place}/`)) violations.push(`SDK outside ${place}: ${specifier}`)
+    if (![place, other].some((one) => path.startsWith(`${one}/`))) violations.push(`SDK outside ${place}: ${specifier}`)
     else if (kind === 'static') violations.push(`SDK imported eagerly: ${specifier}`)
   }
   if (BUILD_TOOL.test(specifier) && !BUILD_TOOL_FOLDERS.has(folder)) {

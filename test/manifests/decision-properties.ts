@@ -159,13 +159,16 @@ const PROPERTIES: Readonly<Record<string, Property>> = {
       : says(isSame(ask(manifest, facts, endMs), move.decision), 'does not install then')
   },
 
-  'agents come to rest, where no rule asks what they run'({ manifest, facts, now, decision }) {
-    if (decision.kind !== 'install') return undefined
-    if (manifest.rollout.rules?.some(({ match }) => match.versions !== undefined) === true) return undefined
-    let next: Decision = decision
-    for (let moves = 0; moves < 4 && next.kind === 'install'; moves += 1)
-      next = ask(manifest, { ...facts, running: next.version }, now)
-    return says(next.kind !== 'install', 'goes to and fro')
+  'agents come to rest, and nobody goes back to a version that this manifest took him from'(question) {
+    const { manifest, facts, now, random } = question
+    const ran = facts.running === undefined ? [] : [facts.running]
+    let { decision } = question
+    for (let timeMs = now; decision.kind === 'install'; timeMs += random.below(DAY_MS)) {
+      if (ran.includes(decision.version)) return `goes to and fro: ${ran.join(', ')}, ${decision.version}`
+      ran.push(decision.version)
+      decision = ask(manifest, { ...facts, running: decision.version }, timeMs)
+    }
+    return ran.length > 1 ? 'holds' : undefined
   },
 
   'the same question has the same answer'({ manifest, facts, now, decision }) {

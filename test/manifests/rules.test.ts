@@ -186,11 +186,47 @@ describe('a rule with a pin', () => {
       { facts: { running: '1.4.2' }, rollout: { ...pin(NEXT.ref), rollback: ['1.5.0'] } },
       'up-to-date',
     ],
+    [
+      'to a version that has to be left for the fallback does not count',
+      { facts: { running: '1.3.0' }, rollout: { ...pin(BEFORE.ref), ...nobody, rollback: ['1.4.1'] } },
+      'wait stage',
+    ],
   ])
+
+  const back = (...more: Overrides[]) => rule({ match: { versions: ['>=1.4.0'] }, pin: OLD.ref }, ...more)
+  const there = { match: { versions: ['1.3.0'] } }
+  describe('to an older version', () => {
+    table([
+      ['that no rule keeps them at does not count', { rollout: { ...back(), ...nobody } }, 'wait stage'],
+      ['that a rule brings them away from does not', { rollout: back({ ...there, pin: NEXT.ref }) }, 'install newer'],
+      ['that a rule with stages is for does not', { rollout: back({ ...there, ...nobody }) }, 'install newer'],
+      ['where a rule holds them counts', { rollout: back({ ...there, hold: true }) }, 'install pinned 1.3.0'],
+      ['where a rule pins them counts', { rollout: back({ ...there, pin: OLD.ref }) }, 'install pinned 1.3.0'],
+      ['that is offered to all counts', { release: { version: '1.3.0' }, rollout: back() }, 'install pinned'],
+      [
+        'counts for who comes from below, step by step',
+        { facts: { running: '1.2.0' }, rollout: rule({ match: { versions: ['<1.3.0'] }, pin: OLD.ref }) },
+        'install pinned 1.3.0',
+      ],
+    ])
+  })
+
+  test('to the release of the manifest does not pass the brake', () => {
+    const itself = { version: '1.4.2', release: offer({}).releaseDigest, url: 'releases/1.4.2.json' }
+    const paused = offer({ rollout: { ...pin(itself), paused: true } })
+    const decision = decide(paused, factsOf(), NOW_MS)
+    assert.ok(decision.kind === 'wait' && decision.reason === 'paused')
+    assert.equal(decide(paused, factsOf({ running: '1.4.2' }), NOW_MS).kind, 'up-to-date')
+    assert.equal(decide(offer({ rollout: pin(itself) }), factsOf(), NOW_MS).kind, 'release-needed')
+  })
 
   test('asks for the release, by its digest, until that is there', () => {
     const manifest = offer({ rollout: pin(OLD.ref) })
-    assert.deepEqual(decide(manifest, factsOf(), NOW_MS), { kind: 'release-needed', ref: OLD.ref })
+    assert.deepEqual(decide(manifest, factsOf(), NOW_MS), {
+      kind: 'release-needed',
+      ref: OLD.ref,
+      reason: 'pinned',
+    })
     const others = new Map([[OLD.ref.release, OLD.release]])
     const decision = decide(manifest, factsOf(), NOW_MS, others)
     assert.ok(decision.kind === 'install' && decision.release === OLD.release)
@@ -242,6 +278,22 @@ describe('the fallback', () => {
     ['is not for who has it', { facts: { running: '1.3.0' }, rollout: out }, 'wait stage'],
     ['is not for who gets the release', { facts: older, rollout: fallback }, 'install newer'],
     ['is for a new machine outside of the stage', { facts: empty, rollout: out }, 'install held-back 1.3.0'],
+    [
+      'is not for a new machine where it would have to go at once',
+      { facts: empty, release: { min_version: '1.4.0' }, rollout: out },
+      'install first',
+    ],
+    [
+      'is for a new machine where nobody is forced away from it',
+      { facts: empty, release: { min_version: '1.3.0' }, rollout: out },
+      'install held-back 1.3.0',
+    ],
+    [
+      'is for a new machine while the minimum is paused',
+      { facts: empty, release: { min_version: '1.4.0' }, rollout: { ...out, paused: true } },
+      'install held-back 1.3.0',
+    ],
+    ['is none that has to be left', { facts: older, rollout: { ...out, rollback: ['1.3.0'] } }, 'wait stage'],
     ['is not for a new machine inside', { facts: empty, rollout: fallback }, 'install first'],
     [
       'is for a new machine beyond the cap of its host',

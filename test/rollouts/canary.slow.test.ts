@@ -28,7 +28,7 @@ describe('docs/rollouts/canary.md', { timeout: 300_000 }, () => {
   const processes = new Map<Machine, Started>()
   before(async () => {
     fleet = new Fleet('canary.md')
-    await fleet.open(program)
+    await fleet.open(program('1.0.0'))
     fleet.bring('1.1.0', broken('1.1.0'))
     fleet.bring('1.1.1', program('1.1.1'))
   })
@@ -51,7 +51,7 @@ describe('docs/rollouts/canary.md', { timeout: 300_000 }, () => {
     others = await fleet.install(OTHERS)
     for (const machine of [...canaries, ...others]) {
       fleet.settle(machine, { probation: '1s', tries: 2 })
-      processes.set(machine, fleet.supervise(machine))
+      processes.set(machine, fleet.supervise(machine, 'moult'))
     }
     await works([...canaries, ...others], '1.0.0')
   })
@@ -106,7 +106,13 @@ describe('docs/rollouts/canary.md', { timeout: 300_000 }, () => {
       all.map(() => '1.0.0'),
     )
     const history = await fleet.next('project')
-    assert.deepEqual(storyOf(history), [])
+    assert.deepEqual(storyOf(history), [
+      'rolled back to 1.0.0 at 100 %',
+      'released 1.1.1 at 0 -> 100 %, resumed',
+      'paused',
+      'released 1.1.0 at 0 -> 100 %, rules changed',
+      'released 1.0.0 at 100 %',
+    ])
     fleet.assertPlayed()
   })
 })

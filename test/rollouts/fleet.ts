@@ -3,34 +3,20 @@
 // page pass by a clock that all processes of the scene read, so that no test waits for them.
 
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import { BUCKETS, rolloutBucket } from '../../manifests/index.ts'
 import { type Finished, jsonOf, MAIN, readJson, REPOSITORY, Scene, type Started, until } from '../helpers/moult.ts'
+import { makeSceneClock, type SceneClock } from './scene-clock.ts'
 
-const HOUR_MS = 3_600_000
+const WAIT_MS = 60_000
 /** Processes at a time: more only take turns on a small machine. */
 const TURNS = 3
 
-const INSTALL = 'moult agent install --home /opt/sensor --server https://updates.example.com --root 1.root.json'
+export const INSTALL = 'moult agent install --home /opt/sensor --server https://updates.example.com --root 1.root.json'
 
-/** Adds to the machine's clock what a file says, which may change while the process runs. */
-const AHEAD = `
-import { readFileSync } from 'node:fs'
-const Machine = Date
-const aheadMs = () => Number(readFileSync(process.env.CLOCK_AHEAD_FILE, 'utf8'))
-globalThis.Date = class Date extends Machine {
-  constructor(...given) {
-    if (given.length === 0) super(Machine.now() + aheadMs())
-    else super(...given)
-  }
-  static now() {
-    return Machine.now() + aheadMs()
-  }
-}
-`
+const AGENTS = { files: 'agent-{version}', script: 'agent.ts' }
 
 export interface Machine {
   readonly name: string
@@ -54,8 +40,8 @@ export class Fleet {
   readonly machines: Machine[] = []
   readonly #blocks: Block[]
   readonly #project: string
-  readonly #clock: string
-  #aheadMs = 0
+  readonly #clock: SceneClock
+  #agent = ''
   #url = ''
 
   /** @param page a file of docs/rollouts, whose blocks are played in their order */
@@ -68,29 +54,29 @@ export class Fleet {
     })
     this.scene = new Scene(page.replace('.md', ''))
     this.#project = this.scene.folder('project')
-    this.#clock = this.scene.write('ahead', '0')
-    this.scene.write('ahead.mjs', AHEAD)
+    this.#clock = makeSceneClock(this.scene)
     this.scene.write('bin/moult', `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, 0o755)
   }
 
-  /** A project with 1.0.0, and a host for it. */
-  async open(program: (version: string) => string): Promise<void> {
-    await this.project("moult init --name sensor --type files --agent 'agent-{version}'")
-    this.bring('1.0.0', program('1.0.0'))
+  /** A project with 1.0.0, and a host for it. @param type how the agents are built */
+  async open(first: string, type: 'files' | 'script' = 'files'): Promise<void> {
+    await this.project(`moult init --name sensor --type ${type} --agent ${AGENTS[type]}`)
+    // As `npm install` does.
+    symlinkSync(REPOSITORY, join(this.scene.folder('project', 'node_modules'), 'moult'), 'dir')
+    this.#agent = AGENTS[type]
+    this.bring('1.0.0', first)
     await this.project('moult release 1.0.0')
     this.#url = (await this.scene.serve(this.#project)).url
   }
 
   /** What the next release of this version is made of. */
   bring(version: string, program: string): void {
-    this.scene.write(`project/agent-${version}`, program, 0o755)
+    this.scene.write(join('project', this.#agent.replace('{version}', version)), program, 0o755)
   }
 
   /** Lets time go by for all processes, also for those that run. */
   pass(hours: number): void {
-    this.#aheadMs += hours * HOUR_MS
-    // Never half-written for who reads it just now.
-    renameSync(this.scene.write('ahead.new', String(this.#aheadMs)), this.#clock)
+    this.#clock.pass(hours)
   }
 
   /** The next block of the page; where that belongs is part of what the test says. */
@@ -163,7 +149,7 @@ export class Fleet {
 
   /**
    * One poll and one start of the program on each machine that has no process, as timers do it.
-   * @returns the version that each program has told, by the name of its machine
+   * @returns what each program has told of itself, by the name of its machine
    */
   async round(machines: readonly Machine[] = this.machines): Promise<Record<string, string>> {
     const told = await inTurns(machines, async (machine) => {
@@ -172,12 +158,12 @@ export class Fleet {
       const said = await this.atOk(machine, '/opt/sensor/launch')
       // Probation is the time of a clock that no test can set.
       if (check.code === 100) await this.atOk(machine, 'moult agent confirm --home /opt/sensor')
-      return [machine.name, /^sensor (\S+)$/m.exec(said)?.[1] ?? said] as const
+      return [machine.name, /^sensor (.+)$/m.exec(said)?.[1] ?? said] as const
     })
     return Object.fromEntries(told)
   }
 
-  /** The last sequence that a machine has verified, by what it tells of itself. */
+  /** How the last check of a machine has ended. */
   async status(machine: Machine): Promise<{ sequence?: number; outcome?: string; reason?: string }> {
     const status = jsonOf<{ lastCheck?: object }>(
       await this.at(machine, 'moult agent status --json --home /opt/sensor'),
@@ -185,17 +171,22 @@ export class Fleet {
     return status.lastCheck ?? {}
   }
 
-  /** Keeps the program of a machine running and up to date, until the scene ends. */
-  supervise({ home }: Machine): Started {
-    const env = { ...this.#env(), UPDATE_INTERVAL: '1s' }
+  /** Keeps the program of a machine running until the scene ends: it updates itself, or Moult does that beside it. */
+  supervise({ home }: Machine, by: 'launcher' | 'moult'): Started {
+    const env = { ...this.#clock.env, UPDATE_INTERVAL: '1s' }
+    if (by === 'launcher') return this.scene.supervise(home, env)
     return this.scene.start(process.execPath, [MAIN, 'agent', 'run', '--home', home], { env })
   }
 
-  /** Waits until machines that run have polled what is live. */
+  /** Waits until machines that run have polled what is live, each from the beginning to the end of a poll. */
   async polled(machines: readonly Machine[]): Promise<void> {
     const { sequence } = this.rollout()
-    for (const machine of machines)
-      await until(`${machine.name} to poll`, async () => (await this.status(machine)).sequence === sequence, 60_000)
+    // One may be under way.
+    const due = machines.map((machine) => [machine, pollsOf(machine) + 2] as const)
+    for (const [machine, polls] of due) {
+      await until(`${machine.name} to poll`, () => pollsOf(machine) >= polls, WAIT_MS)
+      assert.equal((await this.status(machine)).sequence, sequence)
+    }
   }
 
   close(): Promise<void> {
@@ -204,13 +195,15 @@ export class Fleet {
 
   #shell(commands: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Finished> {
     const PATH = `${this.scene.path('bin')}:${process.env['PATH']}`
-    return this.scene.run('sh', ['-ec', commands], { cwd, env: { ...this.#env(), ...env, PATH } })
+    return this.scene.run('sh', ['-ec', commands], { cwd, env: { ...this.#clock.env, ...env, PATH } })
   }
+}
 
-  #env(): Record<string, string> {
-    const preload = pathToFileURL(this.scene.path('ahead.mjs')).href
-    return { NODE_OPTIONS: `--import ${preload}`, CLOCK_AHEAD_FILE: this.#clock }
-  }
+function pollsOf({ home }: Machine): number {
+  const path = join(home, 'metrics.prom')
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  const counts = [...text.matchAll(/^moult_checks_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count))
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /** What `moult verify --history` tells, the newest first, without dates and keys. */

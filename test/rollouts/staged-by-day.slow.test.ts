@@ -19,7 +19,7 @@ describe('docs/rollouts/staged-by-day.md', { timeout: 300_000 }, () => {
   let fleet: Fleet
   before(async () => {
     fleet = new Fleet('staged-by-day.md')
-    await fleet.open(program)
+    await fleet.open(program('1.0.0'))
     await fleet.install(NAMES)
     fleet.bring('1.1.0', program('1.1.0'))
   })
@@ -103,7 +103,13 @@ describe('docs/rollouts/staged-by-day.md', { timeout: 300_000 }, () => {
     )
     fleet.pass(12)
     assert.deepEqual(await fleet.round(), firstHave(COUNT, '1.1.0'))
-    assert.deepEqual(storyOf(history), [])
+    assert.deepEqual(storyOf(history), [
+      'stages changed',
+      'resumed',
+      'paused',
+      'released 1.1.0 at 5 -> 25 -> 50 -> 100 %',
+      'released 1.0.0 at 100 %',
+    ])
     fleet.assertPlayed()
   })
 })

@@ -4,8 +4,6 @@ import { describe, test } from 'node:test'
 import { eventJson, eventText } from '../../../agent/events/event-lines.ts'
 import { type AgentEvent, isDetail } from '../../../agent/events/events.ts'
 import { EVENT_KINDS } from '../../../agent/report/history.ts'
-import { userAgentOf } from '../../../agent/poll/user-agent.ts'
-import { MOULT_VERSION } from '../../../agent/moult-version.ts'
 import { MoultError } from '../../../manifests/index.ts'
 import { failureOf, makeMachine, publish, startHost } from '../field.ts'
 
@@ -120,14 +118,5 @@ describe('an event', () => {
       EVENTS.filter(([event]) => isDetail(event)).map(([{ kind }]) => kind),
       ['download-progress'],
     )
-  })
-})
-
-describe('the User-Agent', () => {
-  test('keeps to the alphabet that no access log mangles', () => {
-    for (const version of ['1.0.0-rc.1+build.5', undefined]) {
-      assert.match(userAgentOf('heartbeat-agent', version, 'stable'), /^[A-Za-z0-9._/;=+() -]+$/)
-    }
-    assert.ok(userAgentOf('x', '1.0.0', 'stable').endsWith(`moult/${MOULT_VERSION}`))
   })
 })

@@ -65,6 +65,33 @@ const CASES: readonly (readonly [string, JsonObject, JsonObject, readonly Histor
     { stages: [STAGED[0] as JsonObject, { at: '2026-11-24T02:00:00Z', percent: 50 }] },
     [{ kind: 'resumed' }],
   ],
+  [
+    'a newer release, by which the stages of a rule begin anew',
+    { version: '1.4.1', rules: [{ match: {}, stages: [{ at: DAY[0], percent: 5 }] }] },
+    { rules: [{ match: {}, stages: [{ at: DAY[1], percent: 5 }] }] },
+    [{ kind: 'released', version: '1.4.2', stages: FULL }],
+  ],
+  [
+    'a newer release with another share in a rule',
+    { version: '1.4.1', rules: [{ match: {}, stages: [{ at: DAY[0], percent: 5 }] }] },
+    { rules: [{ match: {}, stages: [{ at: DAY[1], percent: 6 }] }] },
+    [
+      { kind: 'released', version: '1.4.2', stages: FULL },
+      { kind: 'changed', member: 'rules' },
+    ],
+  ],
+  [
+    'the end of a pause, by which the stages of a rule are moved',
+    { paused: true, paused_since: DAY[0], rules: [{ match: {}, stages: STAGED }] },
+    { rules: [{ match: {}, stages: [STAGED[0] as JsonObject, { at: '2026-11-24T02:00:00Z', percent: 50 }] }] },
+    [{ kind: 'resumed' }],
+  ],
+  [
+    'other times of a rule alone',
+    { rules: [{ match: {}, stages: STAGED }] },
+    { rules: [{ match: {}, stages: [STAGED[0] as JsonObject, { at: '2026-11-24T02:00:00Z', percent: 50 }] }] },
+    [{ kind: 'changed', member: 'rules' }],
+  ],
   ['another root', { root: 2 }, { root: 3 }, [{ kind: 'root', from: 2, to: 3 }]],
   [
     'other signatures of the release',
