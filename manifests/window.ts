@@ -53,7 +53,7 @@ export type MaintenanceWindow = ShapeOf<typeof windowShape> & { readonly timezon
 export type WindowLists = readonly (readonly MaintenanceWindow[])[]
 
 /** Lists of windows that open at other times may meet only after many openings, or never. */
-const MEETINGS_MAX = 500
+const MEETINGS_MAX = 100
 
 /**
  * When every list has an open window: `now` if that is so; undefined if it is not so within many openings.

@@ -160,7 +160,7 @@ export function parseSpan(text: string): number {
   throw new InvalidArgumentError('expected a duration such as 30s, 5m or 48h')
 }
 
-function parseShare(text: string): number {
+export function parseShare(text: string): number {
   const percent = /^\d{1,3}(?:\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN
   if (percent <= 100) return percent / 100
   throw new InvalidArgumentError('expected a percentage from 0 to 100')

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
 import type { JudgeTerms } from '../../fleet/index.ts'
-import { parseDuration } from '../../manifests/index.ts'
+import { parseShare, parseSpan } from '../fleet/log-options.ts'
 
 /** As commander gives them: parsed, and undefined where nothing was said. */
 export interface JudgeOptions {
@@ -48,12 +48,6 @@ export function termsOf(options: JudgeOptions, usual: JudgeTerms): JudgeTerms {
   }
 }
 
-function parseShare(text: string): number {
-  const percent = /^\d{1,3}(?:\.\d{1,9})?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN
-  if (percent <= 100) return percent / 100
-  throw new InvalidArgumentError('expected a percentage from 0 to 100')
-}
-
 /** With 100 nothing could ever halt it. */
 function parseRate(text: string): number {
   const rate = parseShare(text)
@@ -65,12 +59,6 @@ function parseAgents(text: string): number {
   const agents = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (agents > 0) return agents
   throw new InvalidArgumentError('expected a whole number of at least 1')
-}
-
-function parseSpan(text: string): number {
-  const spanMs = parseDuration(text) ?? 0
-  if (spanMs > 0) return spanMs
-  throw new InvalidArgumentError('expected a duration such as 30m, 24h or 2d')
 }
 
 function parseSteps(text: string): number[] {

@@ -14,6 +14,9 @@ import type { RuleDraft } from './rule-draft.ts'
 import { parseRule } from './rule-text.ts'
 import { type MaxRate, parseRate } from './spread.ts'
 
+/** A longer one is a slip of the unit: the last agents of the stage would wait beyond the life of the statement. */
+const SPREAD_MAX_MS = 30 * 24 * 60 * 60 * 1000
+
 export const DEFAULT_EXPIRES = '90d'
 /** Agents keep a poll interval within these bounds, whatever is signed. */
 const POLL_MIN_MS = 60_000
@@ -77,8 +80,8 @@ export function pinsOf({ asked, configured }: RolloutTerms, isSame: boolean): st
 
 function givenTerms(given: Omit<RolloutOptions, 'expires'>, nameOf: (member: string) => string): GivenTerms {
   const { percent, stages, spread, maxRate, fleetSize, poll, rules, flags } = given
-  if (spread !== undefined && parseDuration(spread) === undefined)
-    mismatch(nameOf('spread'), 'a duration such as 30m', spread)
+  if (spread !== undefined && !((parseDuration(spread) ?? Number.NaN) <= SPREAD_MAX_MS))
+    mismatch(nameOf('spread'), 'a duration such as 30m, of at most 30d', spread)
   if (spread !== undefined && maxRate !== undefined)
     mismatch(nameOf('maxRate'), `no ${nameOf('spread')} beside it`, spread)
   const pollMs = poll === undefined ? POLL_MIN_MS : (parseDuration(poll) ?? 0)
