@@ -1,4 +1,5 @@
-import { type AgentFacts, decide, type Decision, type OtherReleases, type ReleaseNeeded } from './decide.ts'
+import type { AgentFacts } from './agent-facts.ts'
+import { decide, type Decision, type OtherReleases, type ReleaseNeeded } from './decide.ts'
 import { STAGES_MAX } from './limits.ts'
 import type { Manifest } from './manifest.ts'
 import { courseOf } from './rollout-course.ts'

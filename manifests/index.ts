@@ -1,6 +1,7 @@
 // The pure core: formats, canonical bytes, signatures, roots, verification, decision. No file system, no network, no
 // environment and no clock of its own: bytes and `now` come in, verdicts go out.
 
+export type { AgentFacts, HostPolicy, RolloutPosition } from './agent-facts.ts'
 export { flagsFor } from './agent-flags.ts'
 export {
   type Beacon,
@@ -19,15 +20,7 @@ export { BUCKETS, type Draw, draw, isBelowShare, rolloutBucket } from './bucket.
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
 export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
 export { formatDate, parseDate } from './dates.ts'
-export {
-  type AgentFacts,
-  decide,
-  type Decision,
-  type HostPolicy,
-  type OtherReleases,
-  type ReleaseNeeded,
-  type RolloutPosition,
-} from './decide.ts'
+export { decide, type Decision, type OtherReleases, type ReleaseNeeded } from './decide.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export {
   assertStrongPublicKey,

@@ -3,7 +3,7 @@
 
 import { draw, isBelowShare } from './bucket.ts'
 import { parseDate } from './dates.ts'
-import type { AgentFacts, RolloutPosition } from './decide.ts'
+import type { AgentFacts, RolloutPosition } from './agent-facts.ts'
 import { parseDuration } from './durations.ts'
 import type { Manifest } from './manifest.ts'
 import { type ReleaseRef, type Ruling, rulingFor, type Stage } from './rule.ts'
