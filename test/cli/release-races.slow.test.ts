@@ -15,7 +15,7 @@ import { type JobOutcome, startWorker } from '../release/publishers/release-work
 import { freshPrefix, makeBucket, useTestCredentials } from '../release/publishers/s3-place.ts'
 
 const BUCKET = 'updates'
-const RACES = 50
+const RACES = Number(process.env['MOULT_TEST_RACES'] ?? 20)
 const CLI_RACES = 3
 /** On each of the two kinds of place. */
 const KILLS = Number(process.env['MOULT_TEST_KILLS'] ?? 10)

@@ -19,8 +19,8 @@ interface Figures {
 }
 
 for (const { mode, rounds } of [
-  { mode: 'embedded', rounds: 20 },
-  { mode: 'supervised', rounds: 10 },
+  { mode: 'embedded', rounds: 10 },
+  { mode: 'supervised', rounds: 5 },
 ]) {
   test(`${rounds} rounds of updates and rollbacks with kills under runit, ${mode}`, { skip }, async (t) => {
     const words = ['--import', 'tsx', 'scripts/soak.ts', '--rounds', String(rounds), '--parallel', '5', '--mode', mode]

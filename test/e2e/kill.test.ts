@@ -23,7 +23,7 @@ import { bundleScript } from '../../release/build/bundle-script.ts'
 import { randomFrom } from '../fuzz/random.ts'
 import { makeManifest, makeRoot } from '../fixtures/signed-manifest.ts'
 
-const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 200)
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 60)
 const SEED = Number(process.env['KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 const PLACEHOLDER = '0.0.0-kill.placeholder'
 /** Kills follow these events by up to some milliseconds, or a start by up to the time of a whole update. */
