@@ -9,6 +9,8 @@ import type { FleetFigures, LineCounts, Share } from './fleet-figures.ts'
 import type { LogCounts } from './scan/log-counts.ts'
 
 const HOUR_MS = 3_600_000
+/** Whoever may write to the log can name a new version in each line: a curve for each would fill the memory. */
+export const CURVES_MAX = 100
 export const STUCK_AFTER_MS = 48 * HOUR_MS
 /** A hundred polls at the usual interval: a laptop that is closed for the night is silent, a machine that reboots is not. */
 export const SILENT_AFTER_MS = 8 * HOUR_MS
@@ -41,13 +43,13 @@ export function fleetFigures({ fleet, counts }: ScanResult, options: FigureOptio
     firstMs,
     lastMs,
     offered: survey.offers.get(survey.mainChannel)?.version,
-    lines: lineCounts(counts),
+    lines: lineCounts(counts, fleet.refused),
     agents: { total, active, silent, stuck },
     versions: sharesOf(tally.versions, all).sort((a, b) => compareVersionTexts(b.key, a.key)),
     platforms: sharesOf(tally.platforms, all),
     channels: sharesOf(tally.channels, all),
     states,
-    releases: tally.releases.read().sort((a, b) => compareVersionTexts(b.version, a.version)),
+    releases: tally.releases.read(CURVES_MAX).sort((a, b) => compareVersionTexts(b.version, a.version)),
     distribution: distributionOf(tally.onVersion),
     polls: pollsOverTime(counts),
     errors: sharesOf(tally.errors, all).map(({ key, agents }) => ({ code: key, agents })),
@@ -66,6 +68,8 @@ function sharesOf(counts: ReadonlyMap<string, number>, all: number): Share[] {
 
 function distributionOf(onVersion: ReadonlyMap<string, CountOverTime>): FleetFigures['distribution'] {
   const columns = [...onVersion]
+    .sort(([a, one], [b, other]) => other.added - one.added || compareVersionTexts(b, a))
+    .slice(0, CURVES_MAX)
     .sort(([a], [b]) => compareVersionTexts(b, a))
     .map(([version, count]) => ({ version, points: count.read() }))
   return (columns[0]?.points ?? []).map(({ atMs }, point) => ({
@@ -86,7 +90,7 @@ function pollsOverTime({ pollsByHour, oldestMs, newestMs }: LogCounts): FleetFig
   return polls.filter(({ atMs }) => atMs <= newestMs)
 }
 
-function lineCounts(counts: LogCounts): LineCounts {
+function lineCounts(counts: LogCounts, refused: number): LineCounts {
   const examples = counts.examples.map(({ source, line, text }) => `${source}:${line}: ${text}`)
   const damage = counts.damaged.map(({ source, reason }) => `${source}: ${reason}`)
   return {
@@ -94,6 +98,8 @@ function lineCounts(counts: LogCounts): LineCounts {
     polls: counts.polls,
     others: counts.foreignPolls + counts.downloads + counts.otherRequests,
     malformed: counts.malformed + counts.damaged.length,
+    damaged: counts.damaged.length,
+    refused: counts.refused + refused,
     malformedExamples: [...damage, ...examples].slice(0, 10),
   }
 }

@@ -27,7 +27,7 @@ export interface FleetFigures {
   readonly states: Readonly<Record<BeaconState, number>>
   /** Newest first: every version that agents run or that events name. */
   readonly releases: readonly ReleaseFigures[]
-  /** How many agents were on each version, at evenly spaced times. */
+  /** How many agents were on each version, at evenly spaced times: of at most 100 versions, those with the most agents. */
   readonly distribution: readonly { readonly atMs: number; readonly agents: Readonly<Record<string, number>> }[]
   readonly polls: readonly { readonly atMs: number; readonly polls: number }[]
   /** By code, the most frequent first. */
@@ -45,6 +45,10 @@ export interface LineCounts {
   /** Downloads, other paths, other programs. */
   readonly others: number
   readonly malformed: number
+  /** Logs that end early, as their gzip is cut off or broken: what they went on to say is not known. */
+  readonly damaged: number
+  /** Polls and events that found no room, for the logs name more different things than a fleet does. */
+  readonly refused: number
   /** The first few, cut short and without control characters. */
   readonly malformedExamples: readonly string[]
 }
@@ -77,7 +81,7 @@ export interface ReleaseFigures {
   readonly firstSeenMs: number | undefined
   /** Seconds from the first offer to the confirmation, as the agents say. */
   readonly timeToUpdate: { readonly median: number; readonly p95: number; readonly max: number } | undefined
-  /** Agents that had come to it, by time. */
+  /** Agents that had come to it, by time; empty but for the 100 releases that the most agents came to. */
   readonly adoption: readonly { readonly atMs: number; readonly agents: number }[]
 }
 

@@ -1,6 +1,7 @@
 // What became of each version, agent by agent.
 
 import type { AgentEvent, AgentView, Visit } from '../engine/fleet.ts'
+import { compareVersionTexts } from '../engine/version-order.ts'
 import type { ReleaseFigures } from '../fleet-figures.ts'
 import { CountOverTime, type TimeGrid } from './time-grid.ts'
 
@@ -83,11 +84,12 @@ export class ReleaseTallies {
     return tally
   }
 
-  /** In no order. `none` is no release. */
-  read(): ReleaseFigures[] {
+  /** The one that the most agents came to first. `none` is no release. @param curvesMax so many have an adoption curve */
+  read(curvesMax: number): ReleaseFigures[] {
     return [...this.#tallies]
       .filter(([version]) => version !== 'none')
-      .map(([version, tally]) => figuresOf(version, tally))
+      .sort(([a, one], [b, other]) => other.adoption.added - one.adoption.added || compareVersionTexts(b, a))
+      .map(([version, tally], index) => figuresOf(version, tally, index < curvesMax))
   }
 }
 
@@ -102,7 +104,7 @@ function versionsWithOtherBytes(events: readonly AgentEvent[]): Set<string> {
   return new Set(events.filter(isMismatch).map(({ version }) => version))
 }
 
-function figuresOf(version: string, tally: Tally): ReleaseFigures {
+function figuresOf(version: string, tally: Tally, hasCurve: boolean): ReleaseFigures {
   const { agents, onTrial, silent, erring, hashMismatches, updated, rolledBack, failed, firstSeenMs } = tally
   const tried = updated + rolledBack + failed
   return {
@@ -118,7 +120,7 @@ function figuresOf(version: string, tally: Tally): ReleaseFigures {
     failureRate: tried === 0 ? undefined : (rolledBack + failed) / tried,
     firstSeenMs,
     timeToUpdate: spreadOf(tally.seconds),
-    adoption: tally.adoption.read(),
+    adoption: hasCurve ? tally.adoption.read() : [],
   }
 }
 

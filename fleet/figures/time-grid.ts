@@ -23,6 +23,8 @@ export function makeGrid(firstMs: number, lastMs: number, leastMs = 0): TimeGrid
 
 /** How many things there are at each point, from the times when each begins and ends. */
 export class CountOverTime {
+  /** How many things were added, whether a point shows them or not. */
+  added = 0
   readonly #grid: TimeGrid
   /** What is added at each point to the count of the one before. */
   readonly #changes: Float64Array
@@ -34,6 +36,7 @@ export class CountOverTime {
 
   /** One thing that is there at all points in [fromMs, untilMs). */
   add(fromMs: number, untilMs = Number.POSITIVE_INFINITY): void {
+    this.added++
     const [from, until] = [this.#pointFrom(fromMs), this.#pointFrom(untilMs)]
     if (until <= from) return
     this.#changes[from] = (this.#changes[from] ?? 0) + 1

@@ -70,6 +70,17 @@ export function evidenceOf(figures: FleetFigures, version: string, minAgents: nu
   }
 }
 
+/**
+ * Whether agents have room to say the whole version and what became of it. Where they have not, an older version that
+ * begins alike passes for the release, or a rollback is never heard of.
+ */
+export function isTellable(name: string, channel: string, version: string): boolean {
+  const event = { n: 9_999_999_999, kind: 'rolled-back', version, detail: 'as-long-as-usual' } as const
+  const beacon = { name, version, platform: 'windows-amd64', channel, id: '0'.repeat(16), updater: '0.1.0' }
+  const read = parseBeacon(formatBeacon({ ...beacon, events: [event] }))
+  return read?.version === version && read.events.some((told) => told.version === version)
+}
+
 /** As logs name it: a beacon has no room for the end of a long one. */
 function toldVersion(version: string): string {
   const beacon = { name: 'a', version, platform: 'linux-amd64', channel: 'stable', events: [], updater: '0.1.0' }

@@ -6,7 +6,7 @@ import type { FleetFigures } from '../fleet-figures.ts'
 import { countOf, limitText, percentText, spanText } from '../report/figure-text.ts'
 import { isBeyondChance } from './binomial.ts'
 import { coveredMs } from './coverage.ts'
-import { type Evidence, evidenceOf } from './evidence.ts'
+import { type Evidence, evidenceOf, isTellable } from './evidence.ts'
 import type { JudgedRollout, JudgeTerms, Reason, ReasonCode } from './terms.ts'
 
 /** The clock of this machine and those of the servers that wrote the logs may differ by so much. */
@@ -139,6 +139,16 @@ function dataReasons(
     ...(malformed <= MAX_MALFORMED_SHARE
       ? []
       : [reason('malformed', `${percentText(malformed)} of the lines cannot be read`, { malformed: lines.malformed })]),
+    // Few lines, it may be, and all those that speak against the release.
+    ...(lines.damaged === 0
+      ? []
+      : [reason('incomplete', `${countOf(lines.damaged, 'log')} ended early: the gzip is cut off or damaged`)]),
+    ...(lines.refused === 0
+      ? []
+      : [reason('incomplete', 'the logs name more different things than can be kept, so some were not counted')]),
+    ...(isTellable(rollout.name, rollout.channel, rollout.version)
+      ? []
+      : [reason('untold', 'its version, or the names of program and channel, are too long for agents to tell of it')]),
   ]
 }
 

@@ -29,6 +29,7 @@ export const JUDGE_TERMS: JudgeTerms = {
 /** The live rollout, as far as it matters here. */
 export interface JudgedRollout {
   readonly name: string
+  readonly channel: string
   /** The version that is offered. */
   readonly version: string
   readonly stages: readonly Stage[]
@@ -63,6 +64,8 @@ export type ReasonCode =
   | 'other-agent'
   | 'stale'
   | 'malformed'
+  | 'incomplete'
+  | 'untold'
   | 'not-seen'
   | 'soak'
   | 'few-agents'

@@ -10,6 +10,7 @@ export const POLL_WORDS = 4
 export const EVENT_WORDS = 8
 const POLLS_START = 16_384
 const EVENTS_START = 1024
+const SECONDS_MAX = 0xffff_ffff
 /** Of the 15 digits that a beacon may have. */
 export const HIGH_PART = 0x1_0000_0000
 
@@ -88,9 +89,9 @@ export class BatchWriter {
   }
 }
 
-/** The detail of `updated`; -1 for what is no number of seconds. */
+/** The detail of `updated`, which a clock that was set right can make too long; -1 for what is no number of seconds. */
 function readSeconds(detail: string): number {
-  return /^\d{1,9}$/.test(detail) ? Number(detail) : -1
+  return /^\d{1,15}$/.test(detail) ? Math.min(Number(detail), SECONDS_MAX) : -1
 }
 
 function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

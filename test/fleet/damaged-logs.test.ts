@@ -53,6 +53,7 @@ test('gzip that is damaged in the middle gives what stands before, and is told i
   assert.ok(result.counts.polls < 2000)
   const { lines } = fleetFigures(result)
   assert.equal(lines.malformedExamples[0], `${path}: the gzip is damaged`)
+  assert.equal(lines.damaged, 1)
   assert.ok(lines.malformed >= 1)
 })
 

@@ -56,7 +56,7 @@ export function figuresOf(fleet: Fleet, members: Partial<FleetFigures> = {}): Fl
     firstMs,
     lastMs,
     offered: '1.1.0',
-    lines: { total: 50_000, polls: 48_000, others: 2000, malformed: 0, malformedExamples: [] },
+    lines: { total: 50_000, polls: 48_000, others: 2000, malformed: 0, damaged: 0, refused: 0, malformedExamples: [] },
     agents: { total: active + silent + olderSilent, active, silent: silent + olderSilent, stuck: 0 },
     versions: [],
     platforms: [],
@@ -79,5 +79,5 @@ export function figuresOf(fleet: Fleet, members: Partial<FleetFigures> = {}): Fl
 /** Began 26 hours ago. */
 export function rolloutAt(percent: number, members: Partial<JudgedRollout> = {}): JudgedRollout {
   const at = formatDate(NOW - 26 * HOUR_MS)
-  return { name: 'probe', version: '1.1.0', stages: [{ at, percent }], isPaused: false, issued: at, ...members }
+  return { name: 'probe', channel: 'stable', version: '1.1.0', stages: [{ at, percent }], isPaused: false, issued: at, ...members }
 }

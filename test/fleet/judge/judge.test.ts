@@ -8,6 +8,7 @@ import { formatDate } from '../../../manifests/index.ts'
 import { figuresOf, type Fleet, HOUR_MS, NOW, releaseOf, rolloutAt, TERMS } from './evidence-cases.ts'
 
 const WELL: Fleet = { agents: 50, older: 950 }
+const { lines: LINES } = figuresOf(WELL)
 
 function verdictOf(
   fleet: Fleet,
@@ -53,10 +54,20 @@ describe('the judge widens a rollout that goes well', () => {
     assert.deepEqual([at(5).kind, at(6).kind], ['widen', 'halt'])
   })
 
-  test('of a version that beacons have no room for', () => {
+  test('and holds one of a version that beacons have no room for, as others may begin alike', () => {
     const version = `1.1.0-${'long'.repeat(20)}`
+    const older = releaseOf('1.0.0', { agents: 950 })
     const told = releaseOf(version.slice(0, 40), { agents: 50 })
-    assert.equal(verdictOf(WELL, { releases: [told, releaseOf('1.0.0', { agents: 950 })] }, { version }).kind, 'widen')
+    const verdict = verdictOf(WELL, { releases: [told, older] }, { version })
+    assert.deepEqual([verdict.kind, codesOf(verdict)], ['hold', ['untold']])
+    const failing = releaseOf(version.slice(0, 40), { agents: 40, rolledBack: 10 })
+    assert.equal(verdictOf(WELL, { releases: [failing, older] }, { version }).kind, 'halt')
+  })
+
+  test('under names that leave agents the room to tell of it, and not under longer ones', () => {
+    const under = (name: string, channel: string): Verdict => verdictOf(WELL, { name }, { name, channel })
+    assert.equal(under('n'.repeat(64), 'stable').kind, 'widen')
+    assert.deepEqual(codesOf(under('n'.repeat(64), 'c'.repeat(40))), ['untold'])
   })
 })
 
@@ -122,7 +133,7 @@ describe('the judge holds', () => {
     [
       'without a single poll',
       'no-data',
-      { lines: { total: 9, polls: 0, others: 9, malformed: 0, malformedExamples: [] } },
+      { lines: { total: 9, polls: 0, others: 9, malformed: 0, damaged: 0, refused: 0, malformedExamples: [] } },
       {},
     ],
     [
@@ -136,9 +147,11 @@ describe('the judge holds', () => {
     [
       'when many lines cannot be read',
       'malformed',
-      { lines: { total: 100, polls: 90, others: 0, malformed: 6, malformedExamples: [] } },
+      { lines: { total: 100, polls: 90, others: 0, malformed: 6, damaged: 0, refused: 0, malformedExamples: [] } },
       {},
     ],
+    ['when a log ends early', 'incomplete', { lines: { ...LINES, malformed: 1, damaged: 1 } }, {}],
+    ['when not all polls found room', 'incomplete', { lines: { ...LINES, refused: 1 } }, {}],
     ['when the logs are those of another program', 'other-agent', { name: 'other' }, {}],
     ['a release that no agent speaks of', 'not-seen', { releases: [releaseOf('1.0.0', { agents: 1000 })] }, {}],
     ['when the stage is young', 'soak', {}, { stages: [stage(-20, 5)] }],
