@@ -147,7 +147,8 @@ export class DemoStage {
         // It had ended already.
       }
     }
-    rmSync(this.#workspace, { recursive: true, force: true, maxRetries: 3 })
+    // What was killed may still be in the middle of a write.
+    rmSync(this.#workspace, { recursive: true, force: true, maxRetries: 10 })
   }
 
   async #status(): Promise<Status> {

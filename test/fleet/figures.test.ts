@@ -210,7 +210,38 @@ test('an agent that runs nothing yet counts as none, and no release is called th
 
 test('a log of a thousand names cannot fill the memory, and what is left out is counted', async (t) => {
   const polls = Array.from({ length: 70_000 }, (_, n) => pollOf(at(0), { id: idOf(n), version: `1.0.${n}` }))
-  const { readLogs } = await import('../../fleet/index.ts')
+  const { fleetFigures, readLogs } = await import('../../fleet/index.ts')
   const { counts, fleet } = await readLogs([writeLog(logFolder(t), 'x.log', 'combined', polls)])
   assert.deepEqual([counts.refused, fleet.size, counts.polls], [70_000 - 65_536, 65_536, 70_000])
+  const { lines, distribution, releases } = fleetFigures({ fleet, counts })
+  assert.equal(lines.refused, 70_000 - 65_536)
+  assert.ok(distribution.every(({ agents }) => Object.keys(agents).length <= 100))
+  assert.ok(releases.filter(({ adoption }) => adoption.length > 0).length <= 100)
+})
+
+test('a flood of made-up versions leaves the curves of those that many agents run', async (t) => {
+  const flood = Array.from({ length: 300 }, (_, n) => pollOf(at(1), { id: idOf(n), version: `9.0.${n}` }))
+  const fleet = [1000, 1001].flatMap((n) => [
+    pollOf(at(0), { id: idOf(n), version: '1.4.1' }),
+    pollOf(at(2), { id: idOf(n), version: '1.4.2' }),
+  ])
+  const figures = await figuresOf([writeLog(logFolder(t), 'x.log', 'combined', [...flood, ...fleet])])
+  assert.equal(figures.releases.length, 302)
+  assert.equal(figures.releases.filter(({ adoption }) => adoption.length > 0).length, 100)
+  assert.equal(figures.releases.find(({ version }) => version === '1.4.2')?.adoption.at(-1)?.agents, 2)
+  const shown = figures.distribution.at(-1)?.agents ?? {}
+  assert.equal(Object.keys(shown).length, 100)
+  assert.equal(shown['1.4.2'], 2)
+})
+
+test('an update that a clock which was set right makes decades long is an update, and leaves nothing out', async (t) => {
+  const events = [updated(2, 1_790_000_000)]
+  const failed: BeaconEvent = { n: 1, kind: 'failed', version: '1.4.2', detail: 'NETWORK_TIMEOUT' }
+  const polls = [
+    pollOf(at(0), { id: idOf(1), events: [failed] }),
+    pollOf(at(1), { id: idOf(1), version: '1.4.2', events }),
+  ]
+  const { releases, lines } = await figuresOf([writeLog(logFolder(t), 'x.log', 'combined', polls)])
+  const [release] = releases
+  assert.deepEqual([release?.updated, release?.failed, lines.refused], [1, 0, 0])
 })

@@ -79,5 +79,13 @@ export function figuresOf(fleet: Fleet, members: Partial<FleetFigures> = {}): Fl
 /** Began 26 hours ago. */
 export function rolloutAt(percent: number, members: Partial<JudgedRollout> = {}): JudgedRollout {
   const at = formatDate(NOW - 26 * HOUR_MS)
-  return { name: 'probe', channel: 'stable', version: '1.1.0', stages: [{ at, percent }], isPaused: false, issued: at, ...members }
+  return {
+    name: 'probe',
+    channel: 'stable',
+    version: '1.1.0',
+    stages: [{ at, percent }],
+    isPaused: false,
+    issued: at,
+    ...members,
+  }
 }
