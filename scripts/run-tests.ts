@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const TEST_CONCURRENCY = 2
+const TEST_CONCURRENCY = 3
 /** Slow files mostly wait: for supervisors, hosts and time. */
-const SLOW_CONCURRENCY = 3
+const SLOW_CONCURRENCY = 5
 /** First line of the summary of node:test's spec reporter. */
 const SUMMARY_START = /^(?:\x1b\[\d+m)*ℹ tests \d+/
 
