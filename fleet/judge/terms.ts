@@ -23,7 +23,7 @@ export const JUDGE_TERMS: JudgeTerms = {
   soakMs: 24 * 3_600_000,
   steps: [5, 25, 50, 100],
   maxLogAgeMs: 6 * 3_600_000,
-  minAdoption: 0.5,
+  minAdoption: 0.8,
 }
 
 /** The live rollout, as far as it matters here. */
