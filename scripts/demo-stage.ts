@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url'
 
 import { execa } from 'execa'
 
+const REMOVAL_TRIES = 50
+const REMOVAL_PAUSE_MS = 50
+
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)))
 const main = join(repository, 'dist', 'cli', 'main.js')
 const WAIT_MS = 45_000
@@ -147,8 +150,7 @@ export class DemoStage {
         // It had ended already.
       }
     }
-    // What was killed may still be in the middle of a write.
-    rmSync(this.#workspace, { recursive: true, force: true, maxRetries: 10 })
+    removeTree(this.#workspace)
   }
 
   async #status(): Promise<Status> {
@@ -171,4 +173,16 @@ async function freePort(): Promise<number> {
   const address = server.address()
   await new Promise((resolve) => server.close(resolve))
   return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** What was killed may still be in the middle of a write, and `rmSync` lists each folder once only. */
+function removeTree(path: string): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return rmSync(path, { recursive: true, force: true })
+    } catch (error) {
+      if (tries === REMOVAL_TRIES) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, REMOVAL_PAUSE_MS)
+    }
+  }
 }

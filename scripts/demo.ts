@@ -17,7 +17,9 @@ const BUG = "  throw new Error('a bug that only shows once the agent runs')\n"
 
 const stage = new DemoStage(say)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
+  // Not once: who started this may pass on what the terminal has sent already, and the second would end the cleaning. Nor
+  // by the command `tsx`, which kills what does not answer a signal within milliseconds.
+  process.on(signal, () => {
     stage.cleanUp()
     process.exit(1)
   })
