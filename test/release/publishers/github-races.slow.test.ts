@@ -13,7 +13,7 @@ import { type GitHubDouble, startGitHub } from './github-double.ts'
 import { bytesOf, ENV, openDouble } from './github-place.ts'
 import { startWorker } from './release-worker.ts'
 
-const ROUNDS = 50
+const ROUNDS = Number(process.env['MOULT_TEST_RACES'] ?? 20)
 
 interface Stage extends Fixture {
   readonly github: GitHubDouble
