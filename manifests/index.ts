@@ -104,7 +104,15 @@ export {
 } from './statement.ts'
 export { type JsonObject, type JsonValue, parseStrictJson } from './strict-json.ts'
 export { isEndingSoon } from './validity.ts'
-export { type Floor, NO_FLOOR, type Trust, type Verdict, type Verified, verifyManifest } from './verify-manifest.ts'
+export {
+  type Floor,
+  NO_FLOOR,
+  type Trust,
+  type Verdict,
+  type Verified,
+  verifyAsIssued,
+  verifyManifest,
+} from './verify-manifest.ts'
 export { verifyRelease } from './verify-release.ts'
 export { isInRange, versionRangeShape } from './version-range.ts'
 export { compareVersions, isVersion, VERSION_MAX_CHARS } from './versions.ts'

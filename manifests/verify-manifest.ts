@@ -91,6 +91,22 @@ export function verifyManifest(bytes: Uint8Array, trust: Trust, now: number): Ve
   }
 }
 
+/** As of the moment when it was issued: what a manifest was, and goes on to say besides what to install, does not expire. */
+export function verifyAsIssued(bytes: Uint8Array, trust: Trust): Verdict {
+  return verifyManifest(bytes, trust, issuedMs(bytes) ?? 0)
+}
+
+/** Read before anything is verified: a wrong one is refused with the rest. */
+function issuedMs(bytes: Uint8Array): number | undefined {
+  try {
+    const issued = (parseStrictJson(bytes) as { rollout?: { issued?: unknown } } | null)?.rollout?.issued
+    return typeof issued === 'string' ? parseDate(issued) : undefined
+  } catch {
+    // The verification that follows says precisely what is wrong.
+    return undefined
+  }
+}
+
 function readDocument(bytes: Uint8Array): JsonObject {
   const document = parseStrictJson(bytes)
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {

@@ -3,12 +3,10 @@ import {
   MANIFEST_MAX_BYTES,
   MoultError,
   NO_FLOOR,
-  parseDate,
-  parseStrictJson,
   type Root,
   sha256,
   type Verified,
-  verifyManifest,
+  verifyAsIssued,
 } from '../manifests/index.ts'
 import { attemptPath, manifestPath } from './layout.ts'
 import type { Publisher } from './publishers/publisher.ts'
@@ -57,7 +55,7 @@ async function readManifest(
 ): Promise<Live | undefined> {
   const bytes = await publisher.read(path, MANIFEST_MAX_BYTES)
   if (bytes === undefined) return undefined
-  const verdict = verifyManifest(bytes, { root: pinned, channel, floor: NO_FLOOR }, issuedMs(bytes) ?? 0)
+  const verdict = verifyAsIssued(bytes, { root: pinned, channel, floor: NO_FLOOR })
   if (verdict.kind === 'accepted')
     return { bytes, sha256: sha256(bytes), manifest: verdict.manifest, root: verdict.trust.root }
   const { message, hint } = refusal(verdict.error)
@@ -66,14 +64,4 @@ async function readManifest(
     details: { path, reason: verdict.error.toJSON() },
     cause: verdict.error,
   })
-}
-
-function issuedMs(bytes: Uint8Array): number | undefined {
-  try {
-    const issued = (parseStrictJson(bytes) as { rollout?: { issued?: unknown } } | null)?.rollout?.issued
-    return typeof issued === 'string' ? parseDate(issued) : undefined
-  } catch {
-    // The verification that follows says precisely what is wrong.
-    return undefined
-  }
 }

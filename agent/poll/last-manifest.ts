@@ -1,12 +1,4 @@
-import {
-  isMoultError,
-  type Manifest,
-  NO_FLOOR,
-  parseDate,
-  parseStrictJson,
-  type Verified,
-  verifyManifest,
-} from '../../manifests/index.ts'
+import { isMoultError, type Manifest, NO_FLOOR, type Verified, verifyAsIssued } from '../../manifests/index.ts'
 import { readIfPossible } from '../home/durable-file.ts'
 import { loadState, type State } from '../home/state.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -24,16 +16,10 @@ export function lastManifest(settings: Settings): { manifest: Verified<Manifest>
     if (bytes === undefined) return undefined
     const state = loadState(home, settings.root, () => undefined)
     const trust = { root: state.root, channel, floor: state.floors[channel] ?? NO_FLOOR }
-    const verdict = verifyManifest(bytes, trust, issuedOf(bytes))
+    const verdict = verifyAsIssued(bytes, trust)
     return verdict.kind === 'accepted' ? { manifest: verdict.manifest, state } : undefined
   } catch (error) {
     if (isMoultError(error)) return undefined
     throw error
   }
-}
-
-/** Read before anything is verified: a wrong one is refused with the rest. */
-function issuedOf(bytes: Uint8Array): number {
-  const document = parseStrictJson(bytes) as { rollout?: { issued?: unknown } | null } | null
-  return parseDate(String(document?.rollout?.issued)) ?? 0
 }
