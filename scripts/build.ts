@@ -22,7 +22,17 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-const SHIPPED_FOLDERS = ['manifests', 'release', 'agent', 'fleet', 'local-server', 'kubernetes', 'cli']
+const SHIPPED_FOLDERS = [
+  'manifests',
+  'delta',
+  'trees',
+  'release',
+  'agent',
+  'fleet',
+  'local-server',
+  'kubernetes',
+  'cli',
+]
 /** Shipped files that the compiler does not emit. */
 const ASSET_NAME = /\.(?:sh|sql)$/
 const SWAP_ATTEMPTS = 100

@@ -9,6 +9,8 @@ import { readModules } from './helpers/read-modules.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FOLDERS = [
   'manifests',
+  'delta',
+  'trees',
   'release',
   'agent',
   'fleet',
@@ -71,6 +73,8 @@ const PLANTED: readonly (readonly [path: string, source: string, complaint: stri
   ['manifests/a.ts', `import '../agent/x.ts'`, '1: manifests may not import agent: ../agent/x.ts'],
   ['manifests/a.ts', `import 'node:fs'`, '1: manifests may not import node:fs'],
   ['manifests/a.ts', `const now = new Date()`, '1: manifests reads the clock'],
+  ['delta/a.ts', `import 'node:fs'`, '1: delta may not import node:fs'],
+  ['trees/a.ts', `import '../agent/x.ts'`, '1: trees may not import agent: ../agent/x.ts'],
   ['agent/a.ts', `import 'esbuild'`, '1: agent may not import esbuild|build tool outside release and cli: esbuild'],
   ['agent/a.ts', `import { rmSync } from 'node:fs'`, '1: changes files beside agent/home/disk.ts: rmSync'],
   [

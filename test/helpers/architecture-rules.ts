@@ -10,13 +10,16 @@ export interface PackageFacts {
   readonly shippedDependencies: ReadonlySet<string>
 }
 
-const EVERY_LAYER = ['manifests', 'release', 'agent', 'fleet', 'local-server', 'kubernetes']
+const EVERY_LAYER = ['manifests', 'delta', 'trees', 'release', 'agent', 'fleet', 'local-server', 'kubernetes']
 
 /** Which folders a folder may import from, itself aside. '' is the root: index.ts. */
 const ALLOWED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   manifests: [],
-  release: ['manifests'],
-  agent: ['manifests'],
+  delta: [],
+  // How a tree becomes an archive: a release and an agent have to come to the same bytes.
+  trees: ['manifests'],
+  release: ['manifests', 'delta', 'trees'],
+  agent: ['manifests', 'delta', 'trees'],
   fleet: ['manifests'],
   'local-server': [],
   // It decides as an agent does, by the agent's own code.
@@ -34,6 +37,8 @@ const SHIPPED_FOLDERS = new Set(['', 'cli', ...EVERY_LAYER])
 /** Bare specifiers a folder may import; a folder that is absent here may import any dependency. */
 const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
   manifests: /^(?:node:crypto|tweetnacl|fastest-levenshtein|semver(?:\/.+)?)$/,
+  delta: /^node:(?:crypto|zlib)$/,
+  trees: /^(?:node:.+|tar)$/,
   agent: /^(?:node:.+|tar)$/,
 }
 /** Clients of services: each in its own place only, and loaded when it is used. */
@@ -46,7 +51,12 @@ const SDKS: readonly (readonly [sdk: RegExp, place: string, other?: string])[] =
 const BUILD_TOOL = /^(?:esbuild|execa)$/
 const BUILD_TOOL_FOLDERS = new Set(['release', 'cli', 'scripts', 'bench', 'test'])
 /** The agent changes the file system by its port alone, so that tests can record and break whatever it does. */
-const DISK_PORTS = new Set(['agent/home/disk.ts', 'agent/install/home-owner.ts', 'agent/home/sums.ts'])
+const DISK_PORTS = new Set([
+  'agent/home/disk.ts',
+  'agent/home/read-only-file.ts',
+  'agent/install/home-owner.ts',
+  'agent/home/sums.ts',
+])
 const READS_FILES =
   /^(?:constants|createReadStream|existsSync|(?:access|l?stat|statfs|readFile|readdir|readlink|realpath)(?:Sync)?)$/
 const FORBIDDEN_NAME = /^(?:utils?|helpers?|common|manager)(?:\.|$)|[-.](?:utils?|helpers?|common|manager)\./
