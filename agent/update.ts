@@ -28,7 +28,9 @@ import {
 import { acceptManifest, timeOf } from './poll/accept-manifest.ts'
 import { factsOf } from './poll/agent-facts.ts'
 import { withAgentId } from './poll/agent-id.ts'
-import { downloadArtifact, usableSources } from './download/download.ts'
+import { downloadArtifact } from './download/download.ts'
+import { chooseSources, noteDelta } from './download/choose-sources.ts'
+import { sourceName } from './download/usable-sources.ts'
 import type { AgentEvent } from './events/events.ts'
 import { runHook } from './stage/hooks.ts'
 import { type InstalledRollout, programOf } from './home/receipt.ts'
@@ -119,9 +121,10 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   if (decision.kind !== 'install' || !options.apply) return checked
 
   const { version, binary, release } = decision
-  const bytes = usableSources(binary)[0]?.size ?? binary.size
+  const sources = chooseSources(settings, binary)
+  const bytes = sources[0]?.size ?? binary.size
   deps.emit({ kind: 'update-found', version, running: running ?? 'nothing', reason: decision.reason, bytes })
-  const artifact = await downloadArtifact(home, binary, {
+  const { path: artifact, source } = await downloadArtifact(home, binary, sources, {
     base,
     userAgent,
     secretHeaders: settings.headers,
@@ -132,7 +135,9 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
     maxBytes: settings.maxPackageSize,
     signal: deps.signal,
     emit: deps.emit,
+    noteDelta: (delta, isUseless) => noteDelta(settings, delta, isUseless),
   })
+  deps.emit({ kind: 'downloaded', version, source: sourceName(source), bytes: source.size })
   const late = AbortSignal.timeout(settings.installTimeoutMs)
   try {
     await stageVersion(home, release, binary, artifact, {

@@ -48,6 +48,7 @@ export * from './limits.ts'
 export {
   type Attachment,
   type Binary,
+  DELTA_ENCODING,
   type Download,
   entryPathShape,
   type HookName,

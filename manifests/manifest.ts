@@ -22,6 +22,8 @@ import {
 import { dateShape, hashShape, nameShape, urlShape, versionShape } from './statement.ts'
 
 export const RELEASE_FORMAT = 'moult/1'
+/** What `encoding` of a download says that has `from`: see SPEC.md, "Delta patches". */
+export const DELTA_ENCODING = 'moult-delta-1'
 export const ROLLOUT_FORMAT = 'moult-rollout/1'
 /** Members of the manifest that the release signatures do not cover. */
 export const RELEASE_UNSIGNED = ['signatures', 'rollout', 'trust'] as const

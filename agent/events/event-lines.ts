@@ -32,6 +32,8 @@ export function eventText(event: AgentEvent): string {
       return `Download interrupted (attempt ${event.attempt}): ${errorText(event.error)}`
     case 'download-failed':
       return `Download of the ${event.source} artifact failed: ${errorText(event.error)}`
+    case 'downloaded':
+      return `Downloaded: ${event.version} (${event.source}, ${bytesText(event.bytes)})`
     case 'staged':
       return `Verified and staged: ${event.version}`
     case 'swapped':

@@ -36,7 +36,9 @@ export type AgentEvent =
   | { readonly kind: 'approved'; readonly version: string; readonly sha256: string }
   | { readonly kind: 'download-progress'; readonly received: number; readonly total: number }
   | { readonly kind: 'download-interrupted'; readonly attempt: number; readonly error: unknown }
+  /** `source`: `delta`, the encoding, or `whole`. */
   | { readonly kind: 'download-failed'; readonly source: string; readonly error: unknown }
+  | { readonly kind: 'downloaded'; readonly version: string; readonly source: string; readonly bytes: number }
   | { readonly kind: 'staged'; readonly version: string }
   | { readonly kind: 'swapped'; readonly version: string; readonly previous?: string | undefined }
   | { readonly kind: 'trial'; readonly version: string; readonly started: number; readonly tries: number }
@@ -54,7 +56,8 @@ export type AgentEvent =
 export function isDetail(event: AgentEvent): boolean {
   if (event.kind === 'update-available') return event.isRepeat === true
   if (event.kind === 'checked') return event.isRepeat === true || event.decision.kind === 'install'
-  return event.kind === 'download-progress' || (event.kind === 'check-failed' && event.isQuiet === true)
+  if (event.kind === 'download-progress' || event.kind === 'downloaded') return true
+  return event.kind === 'check-failed' && event.isQuiet === true
 }
 
 /** What a decision comes down to: two with the same key are the same news. */

@@ -73,7 +73,8 @@ export function installedRollouts(home: Home): InstalledRollout[] {
   return readNames(home.versions).flatMap((version) => readReceipt(home, version)?.rollout ?? [])
 }
 
-function readNames(directory: string): string[] {
+/** Of what is in a directory; none where that cannot be read. */
+export function readNames(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch {

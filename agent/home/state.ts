@@ -21,6 +21,7 @@ import { type InstalledRollout, installedRollouts } from './receipt.ts'
 const STATE_FORMAT = 'moult-state/1'
 export const QUARANTINE_MAX = 100
 export const APPROVALS_MAX = 100
+const FAILED_DELTAS_MAX = 32
 const STATE_MAX_BYTES = 4 * 1024 * 1024
 
 const CHANNEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
@@ -38,6 +39,7 @@ const stateShape = object({
     max: QUARANTINE_MAX,
   }),
   approved: optional(array(object({ sha256: hashShape, version: versionShape, at: string() }), { max: APPROVALS_MAX })),
+  failedDeltas: optional(array(hashShape, { max: FAILED_DELTAS_MAX })),
   /** Validator of the cached manifest: its HTTP ETag and the hash of the stored body. */
   cached: optional(object({ etag: optional(string()), sha256: hashShape, url: string({ max: 32 * 1024 }) })),
   fallbackId: optional(string({ max: 64 })),
@@ -68,6 +70,8 @@ export interface State {
   readonly quarantine: readonly QuarantineEntry[]
   /** Artifacts that a person lets in. */
   readonly approved?: readonly Approval[]
+  /** SHA-256 of deltas that could not be applied here. */
+  readonly failedDeltas?: readonly string[]
   readonly cached?: { readonly etag?: string; readonly sha256: string; readonly url: string }
   /** Random agent id for machines that have none of their own. */
   readonly fallbackId?: string
@@ -157,6 +161,19 @@ export function withApproved(state: State, approval: Approval): State {
 export function withQuarantined(state: State, entry: QuarantineEntry): State {
   const others = state.quarantine.filter(({ sha256 }) => sha256 !== entry.sha256)
   return { ...state, quarantine: [...others, entry].slice(-QUARANTINE_MAX) }
+}
+
+/** The state with one more delta that is not fetched again; the oldest goes when the list is full. */
+export function withFailedDelta(state: State, sha256: string): State {
+  const others = (state.failedDeltas ?? []).filter((other) => other !== sha256)
+  return { ...state, failedDeltas: [...others, sha256].slice(-FAILED_DELTAS_MAX) }
+}
+
+export function withoutFailedDelta(state: State, sha256: string): State {
+  const { failedDeltas = [], ...others } = state
+  return failedDeltas.includes(sha256)
+    ? { ...others, failedDeltas: failedDeltas.filter((other) => other !== sha256) }
+    : state
 }
 
 /** Reasons that may lie outside the version, with the network or the machine: such an entry holds for a day. */

@@ -21,7 +21,7 @@ export interface HistoryFields {
   readonly reason?: string | undefined
   /** Which start of a trial. */
   readonly try?: number | undefined
-  /** Of the download: `file`, or its encoding. */
+  /** Of the download: `delta`, its encoding, or `whole`. */
   readonly source?: string | undefined
   /** Of the error. */
   readonly code?: string | undefined
@@ -57,6 +57,7 @@ const FIELDS_OF: FieldsOf = {
   approved: ({ kind, version }) => ({ kind, version }),
   'download-progress': leftOut,
   'download-interrupted': leftOut,
+  downloaded: leftOut,
   'download-failed': ({ kind, source, error }) => ({ kind, source, ...errorFields(error) }),
   staged: leftOut,
   swapped: ({ kind, version, previous }) =>

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks'
 
 import type { AgentEvent } from '../events/events.ts'
 import { bookEvent, bookFailure } from './beacon-book.ts'
-import { appendHistory, errorFields, historyFields } from './history.ts'
+import { appendHistory, errorFields, historyFields, type HistoryFields } from './history.ts'
 import { type CheckNote, type CheckResult, noteCheck } from './last-check.ts'
 import { type Counts, writeMetrics } from './metrics.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -16,7 +16,8 @@ type JournalDeps = Pick<UpdateDeps, 'clock' | 'emit'>
 export class Journal {
   readonly #settings: Settings
   readonly #deps: JournalDeps
-  #found: { readonly version: string; readonly atMs: number; readonly bytes: number } | undefined
+  #found: { readonly version: string; readonly atMs: number } | undefined
+  #downloaded: { readonly source: string; readonly bytes: number } | undefined
   #saysNoMetrics = false
 
   /** @param deps `emit` takes the warnings that come of checks */
@@ -28,15 +29,19 @@ export class Journal {
   readonly note = (event: AgentEvent): void => {
     bookEvent(this.#settings, event, this.#deps.clock())
     if (event.kind === 'update-found') {
-      const { version, bytes } = event
-      this.#found = { version, atMs: performance.now(), bytes }
+      this.#found = { version: event.version, atMs: performance.now() }
+      this.#downloaded = undefined
+    } else if (event.kind === 'downloaded') {
+      this.#downloaded = { source: event.source, bytes: event.bytes }
     }
     const fields = historyFields(event)
     if (fields === undefined) return
     const { home } = this.#settings
     const isUpdate = event.kind === 'swapped'
-    appendHistory(home, isUpdate ? { ...fields, ...this.#effort() } : fields, this.#deps.clock())
-    if (isUpdate) this.#count({ updates: 1 })
+    const effort = isUpdate ? this.#effort() : {}
+    appendHistory(home, { ...fields, ...effort }, this.#deps.clock())
+    if (isUpdate) this.#count({ updates: 1, deltaUpdates: effort.source === 'delta' ? 1 : 0 })
+    else if (event.kind === 'download-failed') this.#count({ downloadFailures: 1 })
     else if (event.kind === 'rolled-back') this.#count({ rollbacks: 1 })
     else if (event.kind === 'confirmed' || event.kind === 'trial') this.#count({})
   }
@@ -76,11 +81,11 @@ export class Journal {
     this.#deps.emit({ kind: 'warning', message: `metrics cannot be written: ${error.message}` })
   }
 
-  #effort(): { duration_ms?: number; bytes?: number } {
+  #effort(): Pick<HistoryFields, 'duration_ms' | 'source' | 'bytes'> {
     if (this.#found === undefined) return {}
-    const { atMs, bytes } = this.#found
+    const { atMs } = this.#found
     this.#found = undefined
-    return { duration_ms: Math.round(performance.now() - atMs), bytes }
+    return { duration_ms: Math.round(performance.now() - atMs), ...this.#downloaded }
   }
 }
 

@@ -18,6 +18,9 @@ export interface Counts {
   readonly checks?: number
   readonly checkFailures?: number
   readonly updates?: number
+  /** Of the updates, those that came as a patch to what was installed. */
+  readonly deltaUpdates?: number
+  readonly downloadFailures?: number
   readonly rollbacks?: number
   /** Artifacts that are not tried again now, where that was just found out. */
   readonly quarantined?: number
@@ -102,6 +105,12 @@ function metricsOf(settings: Settings, old: string, counts: Counts, now: number)
     gauge('moult_last_check_timestamp_seconds', 'When the last poll ended.', seconds(check?.at)),
     gauge('moult_last_success_timestamp_seconds', 'When a poll last verified a manifest.', seconds(successOf(check))),
     counter('moult_updates_total', 'Versions that were put in place.', counts.updates),
+    counter('moult_delta_updates_total', 'Of these, those that came as a delta.', counts.deltaUpdates),
+    counter(
+      'moult_download_failures_total',
+      'Ways of getting an update that were given up for the next one.',
+      counts.downloadFailures,
+    ),
     counter('moult_rollbacks_total', 'Versions that were given up.', counts.rollbacks),
     gauge('moult_on_trial', 'Whether the version that runs is on probation.', record?.trial === undefined ? 0 : 1),
     gauge('moult_quarantined', 'Artifacts that are not tried again.', counts.quarantined ?? quarantined(settings, now)),

@@ -29,6 +29,7 @@ export function settingsFromEnvironment(env: Environment): Partial<SettingsFile>
   take('UPDATE_DOWNLOAD_TIMEOUT', 'downloadTimeout')
   take('UPDATE_INSTALL_TIMEOUT', 'installTimeout')
   take('UPDATE_MAX_RETRIES', 'retries', numberOf)
+  take('UPDATE_DELTAS', 'deltas', () => isTrue(env, 'UPDATE_DELTAS'))
   take('UPDATE_MAX_PACKAGE_SIZE', 'maxPackageSize', sizeOf)
   take('UPDATE_BACKUP_RETENTION', 'keepVersions', numberOf)
   take('UPDATE_RESTART_METHOD', 'restart', (method) => ({ method }))

@@ -62,6 +62,9 @@ export const settingsShape = object({
   downloadTimeout: optional(described('Longest time for one artifact; 30m by default', duration)),
   stallTimeout: optional(described('Longest silence of the server; 30s by default', duration)),
   retries: optional(described('Retries of a broken download within one poll; 5 by default', integer({ max: 20 }))),
+  deltas: optional(
+    described('False: updates come whole, never as a patch to what is installed; true by default', boolean()),
+  ),
   rateLimit: optional(described('Bytes a second for downloads; no limit by default', integer({ min: 1024 }))),
   maxPackageSize: optional(
     described('Largest artifact that is taken, in bytes; 1 GiB by default', integer({ min: 1 })),

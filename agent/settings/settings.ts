@@ -5,7 +5,6 @@ import { resolve } from 'node:path'
 import {
   assertSelfSigned,
   isMoultError,
-  isTimezone,
   type JsonValue,
   type Labels,
   type MaintenanceWindow,
@@ -23,6 +22,7 @@ import { DRAIN_TIMEOUT_MS } from '../restart/restart.ts'
 import { RESTART_TIMEOUT_MS, type RestartSettings } from '../restart/restart-methods.ts'
 import { POLL_INTERVAL_MIN_MS, POLL_INTERVAL_MS } from '../poll/schedule.ts'
 import { type Environment, settingsFromEnvironment } from './settings-environment.ts'
+import { ownTimezone } from './own-timezone.ts'
 import { checkSettings, type SettingsFile } from './settings-file.ts'
 import type { UpdateMode } from './update-role.ts'
 import { manifestUrl } from '../poll/url-policy.ts'
@@ -53,6 +53,8 @@ export interface Settings {
   readonly downloadTimeoutMs: number
   readonly stallMs: number
   readonly retries: number
+  /** Whether an update may come as a patch to what is installed. */
+  readonly deltas: boolean
   readonly rateLimit?: number
   readonly maxPackageSize: number
   readonly preflight: readonly string[]
@@ -147,6 +149,7 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     downloadTimeoutMs: timeOf(file.downloadTimeout, 30 * 60_000),
     stallMs: timeOf(file.stallTimeout, 30_000),
     retries: file.retries ?? 5,
+    deltas: file.deltas !== false,
     ...(file.rateLimit === undefined ? {} : { rateLimit: file.rateLimit }),
     maxPackageSize: file.maxPackageSize ?? 1024 ** 3,
     preflight: file.preflight ?? ['--version'],
@@ -163,12 +166,6 @@ export function resolveSettings(home: Home, file: SettingsFile, rootOf: () => Ro
     drainTimeoutMs: timeOf(file.drainTimeout, DRAIN_TIMEOUT_MS),
     stopTimeoutMs: timeOf(file.stopTimeout, 30_000),
   }
-}
-
-function ownTimezone(): string {
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
-  // With an empty TZ it is one that the runtime itself does not take, and the clock shows UTC.
-  return isTimezone(timeZone) ? timeZone : 'UTC'
 }
 
 function policyOf({ approval, windows, percent, pin }: SettingsFile): Policy {

@@ -19,6 +19,7 @@ interface Options extends HomeOptions {
   probation?: string
   tries?: string
   beacon?: boolean
+  deltas?: boolean
   healthUrl?: string
   program?: string
   programVersion?: string
@@ -48,6 +49,8 @@ export function registerAgentInstall(agent: Command): void {
     // The first of the two must be this one, or the other makes it the default.
     .option('--beacon', 'polls say who polls, in which state, and what has happened: as before --no-beacon')
     .option('--no-beacon', 'they do not')
+    .option('--deltas', 'updates may come as a patch to what is installed: as before --no-deltas')
+    .option('--no-deltas', 'they come whole')
     .option('--health-url <url>', 'probe that must answer 2xx during probation')
     .option('--program <file>', 'take this program as the first version instead of what the server offers')
     .option('--program-version <version>', 'version of that program; default: what `<program> --version` says')
@@ -138,6 +141,7 @@ function settingsOf({
   probation,
   tries,
   beacon,
+  deltas,
   healthUrl,
 }: Options): Partial<SettingsFile> {
   const from = server ?? (process.env['UPDATE_SERVER'] || undefined)
@@ -150,6 +154,7 @@ function settingsOf({
     ...(probation === undefined ? {} : { probation }),
     ...(tries === undefined ? {} : { tries: Number(tries) }),
     ...(beacon === undefined ? {} : { beacon }),
+    ...(deltas === undefined ? {} : { deltas }),
     ...(healthUrl === undefined ? {} : { health: { url: healthUrl } }),
   }
 }

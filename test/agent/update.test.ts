@@ -49,7 +49,7 @@ describe('an update', { ...BOUNDED, concurrency: true }, () => {
     assertTidy(machine.home)
     assert.deepEqual(fs.readdirSync(machine.home.staging), [])
     const kinds = machine.events.map(({ kind }) => kind)
-    assert.deepEqual(kinds, ['checked', 'update-found', 'download-progress', 'staged', 'swapped'])
+    assert.deepEqual(kinds, ['checked', 'update-found', 'download-progress', 'downloaded', 'staged', 'swapped'])
     const installed = join(machine.home.versions, '1.0.1', 'heartbeat-agent')
     assert.equal(fs.statSync(installed).mode & 0o777, 0o755)
     assert.equal(sha256(fs.readFileSync(installed)), sha256(artifactOf(NEXT)))

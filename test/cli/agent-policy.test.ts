@@ -114,4 +114,16 @@ describe('what the owner of a machine lays down for updates', { timeout: 120_000
     assert.deepEqual(await beaconOf(), [true, id])
     assert.match((await agent(['status'], { UPDATE_BEACON: 'false' })).stdout, /^ +beacon +none$/m)
   })
+
+  test('install switches deltas off, and on again, and leaves them when it does not name them', async () => {
+    for (const [option, kept] of [
+      [[], undefined],
+      [['--no-deltas'], false],
+      [[], false],
+      [['--deltas'], true],
+    ] as const) {
+      assert.equal((await agent(['install', ...option])).code, 0)
+      assert.equal(readJson(join(home, 'agent.json'))['deltas'], kept)
+    }
+  })
 })

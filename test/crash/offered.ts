@@ -1,14 +1,17 @@
 // What hosts offer in the scenarios, and the homes that they begin with. Everything is laid out for certain before a
 // recording begins.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
+import { prepareHome } from '../../agent/home/home.ts'
 import { writeLaunchRecord } from '../../agent/home/launch-record.ts'
 import { withLock } from '../../agent/home/lock.ts'
 import { update } from '../../agent/update.ts'
+import { createPatch } from '../../delta/index.ts'
 import { sha256 } from '../../manifests/index.ts'
-import { adopt, type Host, layOutHome, NAME, type Offer, program, publish } from '../agent/field.ts'
+import { packTree } from '../../release/pack/pack-tree.ts'
+import { adopt, artifactOf, type Host, layOutHome, NAME, type Offer, program, publish } from '../agent/field.ts'
 import { END, member } from '../agent/tar-bytes.ts'
 import { makeRoot } from '../fixtures/signed-manifest.ts'
 import type { Accepted } from './recovery.ts'
@@ -24,8 +27,9 @@ const LINES = 1000
 const saying = (version: string): string => `echo "ran ${version}"; exit 0`
 const ARTIFACT = program(V2, `${saying(V2)}\n${'# the rest of a program\n'.repeat(LINES)}`)
 const OTHER_BUILD = `${saying(V2)} # another build`
-const TREE: readonly (readonly [path: string, mode: number, content: Buffer])[] = [
-  ['bin/agent', 0o755, program(V2, saying(V2))],
+type Tree = readonly (readonly [path: string, mode: number, content: Buffer])[]
+const treeOf = (version: string): Tree => [
+  ['bin/agent', 0o755, program(version, saying(version))],
   ['share/data/one', 0o644, Buffer.from('data one\n')],
   ['share/data/two', 0o644, Buffer.from('data two\n')],
 ]
@@ -35,29 +39,57 @@ export const NEXT: Offer = { version: V2, artifact: ARTIFACT, sequence: NEW_FLOO
 export const NEXT_COMPRESSED: Offer = { ...NEXT, br: true }
 export const NEXT_TREE: Offer = {
   version: V2,
-  artifact: Buffer.concat([...TREE.map(([name, mode, body]) => member({ name, mode, body })), END]),
+  artifact: Buffer.concat([...treeOf(V2).map(([name, mode, body]) => member({ name, mode, body })), END]),
   sequence: NEW_FLOOR,
   binary: { unpack: 'tar', entry: 'bin/agent' },
 }
 
 const fileOf = (version: string, body: string): string => fileText(program(version, body))
+const treeText = (version: string): string =>
+  treeOf(version)
+    .map(([path, mode, content]) => `${path} ${mode} ${sha256(content)}`)
+    .join('\n')
 const fileText = (artifact: Buffer): string => `${NAME} ${0o755} ${sha256(artifact)}`
 
 /** All that any host offers here, or that was adopted before. */
 export const ACCEPTED: Accepted = new Map([
-  ...['0.1.0', '0.2.0', '0.3.0', V1].map((version): [string, string[]] => [
-    version,
-    [fileOf(version, saying(version))],
-  ]),
-  [
-    V2,
-    [
-      fileText(ARTIFACT),
-      fileOf(V2, OTHER_BUILD),
-      TREE.map(([path, mode, content]) => `${path} ${mode} ${sha256(content)}`).join('\n'),
-    ],
-  ],
+  ...['0.1.0', '0.2.0', '0.3.0'].map((version): [string, string[]] => [version, [fileOf(version, saying(version))]]),
+  [V1, [fileOf(V1, saying(V1)), treeText(V1)]],
+  [V2, [fileText(ARTIFACT), fileOf(V2, OTHER_BUILD), treeText(V2)]],
 ])
+
+/** Puts the next version on the host, as a delta to what is installed as well. */
+export function publishDelta(host: Host, old: Buffer, next: Offer): void {
+  const patch = Buffer.from(createPatch(old, artifactOf(next)))
+  const delta = {
+    url: 'delta',
+    size: patch.length,
+    sha256: sha256(patch),
+    encoding: 'moult-delta-1',
+    from: sha256(old),
+  }
+  host.serve('delta', patch)
+  publish(host, { ...next, binary: { ...next.binary, downloads: [delta] } })
+}
+
+/** Version 1.0.0 as a tree, confirmed. @returns its archive, as a release packs it */
+export async function layOutTree(root: string, host: Host): Promise<Buffer> {
+  const [source, archive] = [join(root, 'source'), join(root, 'archive')]
+  for (const [path, mode, content] of treeOf(V1)) {
+    mkdirSync(dirname(join(source, path)), { recursive: true })
+    writeFileSync(join(source, path), content, { mode })
+  }
+  await packTree(source, archive, new AbortController().signal)
+  const artifact = readFileSync(archive)
+  for (const path of [source, archive]) rmSync(path, { recursive: true })
+  mkdirSync(join(root, 'home'), { mode: 0o755 })
+  const home = homeIn(root)
+  prepareHome(home)
+  writeFileSync(home.root, JSON.stringify(makeRoot()))
+  publish(host, { ...FIRST, artifact, binary: { unpack: 'tar', entry: 'bin/agent' } })
+  await poll(root, host)
+  return artifact
+}
 
 /** An empty directory for a home, which is not there yet. */
 export async function layOutNothing(root: string, host: Host): Promise<void> {

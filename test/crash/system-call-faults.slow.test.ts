@@ -46,6 +46,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   { name: 'an update to a file', scenario: 'an update to a single file', driver: 'update', done: 'swapped' },
   { name: 'an update to a tree', scenario: 'an update to a tree', driver: 'update', done: 'swapped' },
+  { name: 'an update by a delta', scenario: 'an update by a delta', driver: 'update', done: 'swapped' },
   { name: 'a rollback by verdict', scenario: 'a rollback by verdict', driver: 'roll-back', done: 'rolled back' },
   { name: 'a confirmation', scenario: 'a confirmation on the last try', driver: 'confirm', done: 'confirmed' },
   {

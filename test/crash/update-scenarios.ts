@@ -1,5 +1,6 @@
 // How a first version, and then another one, comes into a home.
 
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 
 import { checkOnce } from '../../agent/check-once.ts'
@@ -7,7 +8,7 @@ import { installAgent } from '../../agent/install/install.ts'
 import { update } from '../../agent/update.ts'
 import { artifactOf, type Host, publish } from '../agent/field.ts'
 import * as offered from './offered.ts'
-import { NEXT, NEXT_COMPRESSED, NEXT_TREE, OLD_FLOOR, V1, V2 } from './offered.ts'
+import { FIRST, NEXT, NEXT_COMPRESSED, NEXT_TREE, OLD_FLOOR, V1, V2 } from './offered.ts'
 import type { RecordingDisk } from './recording-disk.ts'
 import type { Expectation } from './recovery.ts'
 import { DEPS, homeIn, settingsIn } from './stage.ts'
@@ -29,6 +30,12 @@ const expectInstall =
     mark === 'installed'
       ? { mayRun: [V1], floor, finally: [V1] }
       : { mayRun: [V1], mayBeNothing: true, floor: 0, finally: [V1] }
+
+/** Not the way back to the whole artifact, which the others show. */
+async function playByDelta(root: string, host: Host, disk: RecordingDisk): Promise<void> {
+  await playUpdate(root, host, disk)
+  assert.ok(host.requests.includes('delta') && !host.requests.includes(`${V2}.bin`), host.requests.join(', '))
+}
 
 export const UPDATE_SCENARIOS: readonly Scenario[] = [
   {
@@ -59,6 +66,22 @@ export const UPDATE_SCENARIOS: readonly Scenario[] = [
       publish(host, NEXT_COMPRESSED)
     },
     play: playUpdate,
+    expect: expectUpdate,
+  },
+  {
+    name: 'an update by a delta',
+    prepare: async (root, host) => {
+      await offered.layOutFirst(root, host)
+      offered.publishDelta(host, artifactOf(FIRST), NEXT)
+    },
+    play: playByDelta,
+    expect: expectUpdate,
+  },
+  {
+    // To a file, as what comes of unpacking is shown below.
+    name: 'an update by a delta to a tree',
+    prepare: async (root, host) => offered.publishDelta(host, await offered.layOutTree(root, host), NEXT),
+    play: playByDelta,
     expect: expectUpdate,
   },
   {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { brotliCompressSync } from 'node:zlib'
 
-import { usableSources } from '../../../agent/download/download.ts'
+import { usableSources } from '../../../agent/download/usable-sources.ts'
 import { homeAt } from '../../../agent/home/home.ts'
 import { type Binary, sha256 } from '../../../manifests/index.ts'
 import { faultyDisk } from '../faulty-disk.ts'

@@ -50,6 +50,7 @@ const EVENTS: readonly [AgentEvent, RegExp][] = [
   [{ kind: 'download-progress', received: 999, total: 1000 }, /999 B of 1\.0 kB/],
   [{ kind: 'download-interrupted', attempt: 1, error: new Error('x') }, /attempt 1/],
   [{ kind: 'download-failed', source: 'br', error: new Error('x') }, /br/],
+  [{ kind: 'downloaded', version: '1.0.1', source: 'delta', bytes: 1234 }, /^Downloaded: 1\.0\.1 \(delta, 1\.2 kB\)$/],
   [{ kind: 'staged', version: '1.0.1' }, /1\.0\.1/],
   [{ kind: 'swapped', version: '1.0.1', previous: '1.0.0' }, /1\.0\.1, keeping 1\.0\.0\. Restarting$/],
   [{ kind: 'swapped', version: '1.0.0' }, /^In place: 1\.0\.0$/],
@@ -116,7 +117,7 @@ describe('an event', () => {
   test('is a detail when it only matters to who watches', () => {
     assert.deepEqual(
       EVENTS.filter(([event]) => isDetail(event)).map(([{ kind }]) => kind),
-      ['download-progress'],
+      ['download-progress', 'downloaded'],
     )
   })
 })

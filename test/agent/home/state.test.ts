@@ -9,6 +9,7 @@ import {
   quarantinedAt,
   saveState,
   type State,
+  withFailedDelta,
   withQuarantined,
 } from '../../../agent/home/state.ts'
 import { readRoot, sha256 } from '../../../manifests/index.ts'
@@ -167,6 +168,19 @@ describe('the state', () => {
       at: 'now',
     })
     assert.equal(repeated.quarantine.length, QUARANTINE_MAX)
+  })
+
+  test('keeps the last deltas that failed, each once, and reads what it has written', (t) => {
+    const home = makeHome(t)
+    const hashes = Array.from({ length: 40 }, (_, index) => sha256(Buffer.from(String(index))))
+    let state: State = STATE
+    for (const hash of [...hashes, ...hashes.slice(-3)]) {
+      state = withFailedDelta(state, hash)
+      saveState(home, state)
+    }
+    const kept = loadState(home, ROOT, assert.fail).failedDeltas
+    assert.equal(kept?.length, 32)
+    assert.deepEqual(kept.toSorted(), hashes.slice(-32).toSorted())
   })
 
   test('is used although a read-only home cannot set the damaged copy aside', async (t) => {

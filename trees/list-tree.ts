@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { entryPathShape, isPortablePath, MoultError } from '../../manifests/index.ts'
+import { entryPathShape, isPortablePath, MoultError } from '../manifests/index.ts'
 
 export interface TreeEntry {
   /** Relative, with `/`. */
@@ -14,16 +14,22 @@ export interface TreeEntry {
 /** The agent's updater writes these files into each unpacked version. */
 const RESERVED_NAMES = ['.receipt', '.sha256sums']
 
+export interface ListOptions {
+  /** Of a version that is installed: what the updater has written there is no part of it. */
+  readonly isInstalled?: boolean
+}
+
 /**
  * Lists a tree in the order of its paths' bytes: the same on every machine and in every language.
  * @throws MoultError ERR_BUILD_FAILED for what an agent would not unpack
  */
-export async function listTree(root: string): Promise<TreeEntry[]> {
+export async function listTree(root: string, { isInstalled = false }: ListOptions = {}): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = []
   const folded = new Map<string, string>()
   const visit = async (folder: string): Promise<void> => {
     for (const name of await readdir(join(root, folder))) {
       const path = folder === '' ? name : `${folder}/${name}`
+      if (isInstalled && RESERVED_NAMES.includes(path)) continue
       assertName(path)
       const twin = folded.get(path.toLowerCase())
       if (twin !== undefined) throw refuse(`differs from ${twin} in case only`, path)
@@ -43,9 +49,9 @@ export async function listTree(root: string): Promise<TreeEntry[]> {
   return entries.toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
 }
 
-/** Opens a file of the tree, and only a file: it may have become a link since it was listed. */
+/** Opens a file of the tree, and only a file: it may have become a link or a pipe since it was listed. */
 export function openEntry(root: string, path: string): ReturnType<typeof open> {
-  return open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW)
+  return open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
 }
 
 function assertName(path: string): void {
