@@ -20,6 +20,8 @@ interface Options extends TermsOptions {
   rollbackFloor?: string
   containerImage?: string
   baseUrl?: string
+  delta?: boolean
+  deltaFleet?: string
   rollout?: boolean
   passphraseFile?: string
   plan?: boolean
@@ -40,6 +42,8 @@ export function registerRelease(program: Command): void {
     .option('--rollback-floor <version>', 'once this release has run, nothing below is installed again')
     .option('--container-image <reference>', 'the image with this version, for agents that only signal')
     .option('--base-url <url>', 'write absolute URLs, which the simplest clients need')
+    .option('--no-delta', 'no deltas from earlier releases')
+    .option('--delta-fleet <file>', 'of `moult fleet status --json`: deltas also from what most agents run')
     .option('--no-rollout', 'all but the manifest, with the release key alone; `moult rollout set` offers it')
     .option('--config <file>', 'default: moult.config.json')
     .option(...PASSPHRASE_OPTION)
@@ -55,6 +59,7 @@ async function runRelease(version: string | undefined, options: Options, signal:
     throw new MoultError('ERR_USAGE_INVALID', `--next: expected no version beside it, got ${version}`)
   }
   const { config, next, channel, notes, notesFile, passphraseFile, baseUrl, plan, rollout } = options
+  const { delta: deltas, deltaFleet } = options
   const { minVersion, rollbackFloor, containerImage } = options
   const changelog = notes ?? (notesFile === undefined ? undefined : await readNotes(notesFile))
   const env = takeEnvironment()
@@ -64,7 +69,7 @@ async function runRelease(version: string | undefined, options: Options, signal:
     const result = await release(
       {
         ...{ config, next, channel, version, changelog, minVersion, rollbackFloor, containerImage },
-        ...{ baseUrl, plan, rollout, ...termsFrom(options) },
+        ...{ baseUrl, plan, rollout, deltas, deltaFleet, ...termsFrom(options) },
       },
       { on: progress.on, signal, env, passphrase: (path) => askPassphrase(path, { passphraseFile, env, signal }) },
     )

@@ -9,6 +9,7 @@ import {
   RULES_MAX,
   shape,
 } from '../manifests/index.ts'
+import { deltasShape } from './deltas/delta-config.ts'
 import { either, httpUrlShape, pathShape } from './config-shapes.ts'
 import { platformsShape } from './platform-shape.ts'
 import { publishShape } from './publishers/publish-config.ts'
@@ -151,7 +152,13 @@ export const configShape = object({
   jobs: optional(
     described('Builds at the same time; default: the number of processors.', integer({ min: 1, max: 64 })),
   ),
-  compress: optional(described('Also publish compressed artifacts; default true.', boolean())),
+  compress: optional(
+    described(
+      'Also publish compressed artifacts: best, the default, may take a minute or two for them; fast takes seconds.',
+      either(oneOf('best', 'fast'), boolean()),
+    ),
+  ),
+  deltas: optional(described('Also publish what turns earlier releases into this one; default true.', deltasShape)),
   smoke: optional(
     described(
       'Run <artifact> --version before it is published; default: of the platform of this machine, and for the build type node of all that run here. False: run nothing; true: run all that can run here, which must print the version. By default the artifacts of the types files and directory need not.',

@@ -1,6 +1,6 @@
 import type { Platform } from '../manifests/index.ts'
 
-export type StepName = 'build' | 'pack' | 'hash' | 'smoke' | 'compress' | 'publish' | 'read back' | 'remove'
+export type StepName = 'build' | 'pack' | 'hash' | 'smoke' | 'compress' | 'delta' | 'publish' | 'read back' | 'remove'
 
 /** What a caller may show while it waits. Nothing here is a secret, and nothing needs an answer. */
 export type ReleaseEvent =

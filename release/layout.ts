@@ -28,6 +28,16 @@ export function artifactPath(name: string, version: string, platform: Platform, 
   return `bin/${version}/${name}-${platform}${encoding === undefined ? '' : `.${encoding}`}`
 }
 
+/** What turns the artifact of the version `base` into this one. A plus is no character of file names everywhere; `_` is none of versions. */
+export function deltaPath(name: string, version: string, platform: Platform, base: string): string {
+  return artifactPath(name, version, platform, `from-${base.replaceAll('+', '_')}`)
+}
+
+/** The version that a delta starts from, by its URL; undefined for other URLs. */
+export function baseOfDelta(url: string): string | undefined {
+  return /\/[^/]+\.from-([^/]+)$/.exec(url)?.[1]?.replaceAll('_', '+')
+}
+
 export function attachmentPath(version: string, fileName: string): string {
   return `bin/${version}/${fileName}`
 }

@@ -120,8 +120,8 @@ async function planArtifacts(
   project: Project,
 ): Promise<PublishPlan['artifacts']> {
   const sources = new Map<string, PublishFile['source']>()
-  for (const { file, brotli } of artifacts)
-    for (const one of [file, brotli]) if (one !== undefined) sources.set(one.sha256, { file: one.path })
+  for (const { file, brotli, deltas = [] } of artifacts)
+    for (const one of [file, brotli, ...deltas]) if (one !== undefined) sources.set(one.sha256, { file: one.path })
   for (const { sha256: hash, bytes } of attachments) sources.set(hash, { bytes })
 
   const { binaries, attachments: named = {} } = release.release

@@ -1,6 +1,8 @@
 import {
   type Attachment as NamedAttachment,
   type Binary,
+  DELTA_ENCODING,
+  DOWNLOADS_MAX,
   formatDate,
   type JsonObject,
   RELEASE_FORMAT,
@@ -8,7 +10,7 @@ import {
 } from '../manifests/index.ts'
 import type { Attachment } from './attachments/attachment.ts'
 import type { CompressedArtifact } from './compress-artifacts.ts'
-import { artifactPath, attachmentPath, urlOf } from './layout.ts'
+import { artifactPath, attachmentPath, deltaPath, urlOf } from './layout.ts'
 import type { Project } from './open-project.ts'
 import { signDocument } from './sign.ts'
 
@@ -56,10 +58,18 @@ function attachmentOf({ fileName, sha256, size }: Attachment, facts: ReleaseFact
 }
 
 function binaryOf(artifact: CompressedArtifact, facts: ReleaseFacts, name: string): Binary {
-  const { platform, file, entry, hooks, brotli } = artifact
+  const { platform, file, entry, hooks, brotli, deltas = [] } = artifact
   const url = (encoding?: string): string => urlOf(artifactPath(name, facts.version, platform, encoding), facts.baseUrl)
-  const downloads =
-    brotli === undefined ? [] : [{ url: url('br'), size: brotli.size, sha256: brotli.sha256, encoding: 'br' }]
+  const downloads = [
+    ...(brotli === undefined ? [] : [{ url: url('br'), size: brotli.size, sha256: brotli.sha256, encoding: 'br' }]),
+    ...deltas.map(({ base, from, size, sha256 }) => ({
+      url: urlOf(deltaPath(name, facts.version, platform, base), facts.baseUrl),
+      size,
+      sha256,
+      encoding: DELTA_ENCODING,
+      from,
+    })),
+  ].slice(0, DOWNLOADS_MAX)
   return {
     url: url(),
     sha256: file.sha256,

@@ -3,10 +3,11 @@ import type { VersionChoice } from './choose-version.ts'
 import { channelShape, type Config } from './config.ts'
 import { DEFAULT_CHANNEL } from './layout.ts'
 import type { ReleaseNotes } from './release-document.ts'
+import { type DeltaOptions, type DeltaTerms, deltaTermsOf } from './deltas/delta-terms.ts'
 import { type RolloutOptions, type RolloutTerms, rolloutTermsOf } from './rollout/rollout-terms.ts'
 
 /** What the caller of a release decides. Everything left out comes from the configuration. */
-export interface ReleaseOptions extends VersionChoice, ReleaseNotes, RolloutOptions {
+export interface ReleaseOptions extends VersionChoice, ReleaseNotes, RolloutOptions, DeltaOptions {
   /** The configuration file; default `moult.config.json` in the working directory. */
   readonly config?: string | undefined
   readonly channel?: string | undefined
@@ -21,6 +22,8 @@ export interface ReleaseTerms extends ReleaseNotes {
   readonly channel: string
   readonly rollout: RolloutTerms
   readonly baseUrl: string | undefined
+  /** Undefined: none. */
+  readonly deltas: DeltaTerms | undefined
 }
 
 /** Options over configuration over defaults. @throws MoultError ERR_USAGE_INVALID */
@@ -41,6 +44,7 @@ export function termsOf(options: ReleaseOptions, config: Config): ReleaseTerms {
   return {
     ...placeOf(options, config),
     rollout: rolloutTermsOf(options, config),
+    deltas: deltaTermsOf(options, config),
     // A file from Windows or an editor: the strict profile knows line feeds only by choice, readers expect no others.
     changelog: changelog?.replaceAll('\r\n', '\n').trim(),
     minVersion,

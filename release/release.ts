@@ -1,4 +1,4 @@
-// config -> build -> pack -> hash -> deliver (release document -> sign -> plan -> publish -> read back)
+// config -> build -> pack -> hash -> compress -> deltas -> deliver (release document -> sign -> plan -> publish -> read back)
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { makeAttachments } from './attachments/make-attachments.ts'
 import { buildArtifacts } from './build/build-artifacts.ts'
 import { chooseVersion } from './choose-version.ts'
 import { compressArtifacts } from './compress-artifacts.ts'
+import { makeDeltas } from './deltas/make-deltas.ts'
 import { deliver } from './deliver.ts'
 import { readLive } from './live.ts'
 import { openProject } from './open-project.ts'
@@ -47,7 +48,9 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
     const built = await buildArtifacts(project, version, scratch, around)
     const staged = await stageArtifacts(built, scratch, around)
     await smokeTest(staged, project, version, scratch, around)
-    const artifacts = await compressArtifacts(staged, project, around)
+    const compressed = await compressArtifacts(staged, project, around)
+    const target = { ...terms, version, live: liveBefore }
+    const artifacts = await makeDeltas(compressed, target, terms.deltas, project, scratch, around)
     const attachments = makeAttachments(artifacts, origin, { ...terms, version }, project, around)
 
     return await deliver({ ...terms, version, isPlan: options.plan === true }, project, around, async (live, now) => {

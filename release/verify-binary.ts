@@ -24,6 +24,8 @@ export interface VerifiedFile extends Digest {
   readonly url: string
   /** Present for a download that is not the artifact itself. */
   readonly encoding?: string
+  /** Present for a delta: the hash of the artifact that it starts from. */
+  readonly from?: string
 }
 
 const DOWNLOADS_AT_ONCE = 4
@@ -57,18 +59,13 @@ export async function verifyBinary(
 ): Promise<VerifiedFile[]> {
   const files: VerifiedFile[] = []
   for (const wanted of [binary, ...(binary.downloads ?? [])] as readonly (Binary | Download)[]) {
-    const encoding = 'encoding' in wanted ? wanted.encoding : undefined
-    const whole = 'from' in wanted && wanted.from !== undefined ? undefined : binary
-    await verifyFile(
-      source,
-      new URL(wanted.url, base),
-      wanted,
-      encoding === undefined ? undefined : whole,
-      encoding,
-      signal,
-    )
+    const { encoding, from } = wanted as Partial<Download>
+    // A delta was applied before it was published, and its bytes are those of then.
+    const unpacked = encoding === undefined || from !== undefined ? undefined : binary
+    await verifyFile(source, new URL(wanted.url, base), wanted, unpacked, encoding, signal)
     const { url, size, sha256 } = wanted
-    files.push({ platform, url, size, sha256, ...(encoding === undefined ? {} : { encoding }) })
+    const more = { ...(encoding === undefined ? {} : { encoding }), ...(from === undefined ? {} : { from }) }
+    files.push({ platform, url, size, sha256, ...more })
   }
   return files
 }

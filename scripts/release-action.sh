@@ -13,7 +13,7 @@ unset INPUT_KEY INPUT_PASSPHRASE
 
 args=(release)
 if [[ -n ${INPUT_VERSION:-} ]]; then args+=("$INPUT_VERSION"); fi
-for option in channel percent stages expires notes-file min-version rollback-floor container-image base-url config; do
+for option in channel percent stages expires notes-file min-version rollback-floor container-image base-url delta-fleet config; do
   # Not ${option^^}: macOS has a bash of 2007.
   name=INPUT_$(printf '%s' "$option" | tr 'a-z-' 'A-Z_')
   if [[ -n ${!name:-} ]]; then args+=("--$option=${!name}"); fi
@@ -26,6 +26,7 @@ flag() {
   printf '::error::expected true or false, got %q\n' "$1"
   exit 2
 }
+if ! flag "${INPUT_DELTA:-true}"; then args+=(--no-delta); fi
 if ! flag "${INPUT_ROLLOUT:-true}"; then args+=(--no-rollout); fi
 if flag "${INPUT_PLAN:-false}"; then args+=(--plan); fi
 

@@ -156,6 +156,8 @@ describe('the action of GitHub', { timeout: 180_000 }, () => {
     const wrong = await runStep({ version: '1.1.0', rollout: 'maybe' })
     assert.equal(wrong.code, 2)
     assert.match(wrong.stdout, /^::error::expected true or false/m)
+    const both = await runStep({ version: '1.1.0', delta: 'false', 'delta-fleet': 'fleet.json' })
+    assert.match(both.stdout, /^::error::--delta-fleet: expected no --no-delta beside it/m)
   })
 
   test('takes an input for a value, whatever it holds', async () => {

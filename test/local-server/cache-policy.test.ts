@@ -35,6 +35,8 @@ test('the server sends type and policy of each kind of file', async (t) => {
     ['feed.atom', 'application/atom+xml', 'no-cache'],
     ['releases/1.0.0.json', 'application/json', IMMUTABLE],
     ['bin/1.0.0/agent-linux-amd64', 'application/octet-stream', IMMUTABLE],
+    ['bin/1.0.0/agent-linux-amd64.from-0.9.0', 'application/octet-stream', IMMUTABLE],
+    ['bin/1.0.0/agent-linux-amd64.from-0.9.0-rc.json', 'application/octet-stream', IMMUTABLE],
     ['bin/1.0.0/agent-linux-amd64.gz', 'application/octet-stream', IMMUTABLE],
     ['no-extension', 'application/octet-stream', 'no-cache'],
     ['notes.html', 'text/html; charset=utf-8', 'no-cache'],
