@@ -9,13 +9,15 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { newestStateQuery } from './fleet-logs/duckdb-query.ts'
+import { measureCommand } from './lab/process-cost.ts'
+import { findProgram } from './lab/programs.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -28,7 +30,6 @@ const { values: flags } = parseArgs({
   },
 })
 
-const SAMPLE_MS = 50
 const GOACCESS_LINES_MAX = 1_000_000
 const MAWK = `zcat "$DIR"/*.gz | mawk -F'\\t' '$8 ~ /\\/version\\.json$/ && match($11, /id=[0-9a-f]+/) {
   id = substr($11, RSTART + 3, 16); at = $1 $2
@@ -60,7 +61,7 @@ interface Cost {
   readonly name: string
   readonly cpuS: number
   readonly wallS: number
-  /** The largest sum over all processes at a moment. */
+  /** The largest sum over all processes at a moment, of what each had at most. */
   readonly rssMb: number
 }
 
@@ -111,53 +112,10 @@ function contenders(): Contender[] {
   ]
 }
 
-/** Processor time from the shell's own account of its children; memory from what /proc says meanwhile. */
 async function measure({ name, command }: Contender): Promise<Cost> {
-  const startedAt = performance.now()
-  const child = spawn('bash', ['-c', `set -o pipefail\n${command}\nstatus=$?\ntimes >&2\nexit $status`], {
-    env: { ...process.env, DIR: folder },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let errors = ''
-  child.stdout.resume()
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-  let rssMb = 0
-  const timer = setInterval(() => {
-    rssMb = Math.max(rssMb, treeRssMb(child.pid ?? 0))
-  }, SAMPLE_MS)
-  const [code] = (await once(child, 'close')) as [number]
-  clearInterval(timer)
-  if (code !== 0) throw new Error(`${name} failed: ${errors}`)
-  const [user = 0, system = 0] = [...(errors.trim().split('\n').at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)].map(
-    ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
-  )
-  return { name, cpuS: user + system, wallS: (performance.now() - startedAt) / 1000, rssMb }
-}
-
-/** Of all descendants, the shell aside. */
-function treeRssMb(root: number): number {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const stat = readProc(`/proc/${name}/stat`)
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-    parents.set(Number(name), parent)
-  }
-  let sum = 0
-  for (const [pid] of parents) {
-    let above = parents.get(pid)
-    while (above !== undefined && above !== root && above > 1) above = parents.get(above)
-    if (above === root) sum += Number(/^VmRSS:\s+(\d+)/m.exec(readProc(`/proc/${pid}/status`))?.[1] ?? 0) / 1024
-  }
-  return sum
-}
-
-function readProc(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return '' // It has ended.
-  }
+  const args = ['-c', `set -o pipefail\n${command}`]
+  const { cpuS, wallS, peakMb } = await measureCommand('bash', args, { env: { DIR: folder }, stdout: 'ignore' })
+  return { name, cpuS, wallS, rssMb: peakMb }
 }
 
 /** As plain JavaScript: a loader in the process would be measured, too. */
@@ -166,8 +124,7 @@ function nodeScript(source: string): string {
 }
 
 function lackOf(program: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(':')
-  return folders.some((one) => existsSync(join(one, program))) ? undefined : 'it is not installed'
+  return findProgram(program) === undefined ? 'it is not installed' : undefined
 }
 
 function hasPackage(name: string): boolean {

@@ -7,8 +7,7 @@
 // given for one poll.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,14 +17,14 @@ import { execa } from 'execa'
 
 import { startServer } from '../local-server/index.ts'
 import { bundleScript } from '../release/build/bundle-script.ts'
+import { startMeter } from './lab/byte-meter.ts'
+import { cpuMsOf, memoryOf } from './lab/process-cost.ts'
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)))
 const moult = join(repository, 'dist', 'cli', 'main.js')
 const secondsAt = process.argv.indexOf('--seconds')
 const SECONDS = secondsAt < 0 ? 30 : Number(process.argv[secondsAt + 1])
 const POLLS_A_DAY = (24 * 60) / 5
-/** Clock ticks a second of /proc/<pid>/stat; 100 on every Linux that Node runs on. */
-const TICKS = 100
 
 const BARE = `if (process.argv.includes('--version')) console.log(__MOULT_VERSION__)
 else setInterval(() => undefined, 60_000)
@@ -74,7 +73,8 @@ async function measure(): Promise<void> {
   const bareCost = await costOf(spawn(bare))
   meter.reset()
   const embeddedCost = await costOf(spawn(join(home, 'launch')))
-  const wire = meter.perPoll()
+  const { up, down, requests: polls } = meter.read()
+  const wire = { request: Math.round(up / polls), response: Math.round(down / polls), polls }
   const supervisorCost = await costOf(spawn(process.execPath, [moult, 'agent', 'run', '--home', supervised]))
   await server.close()
   meter.close()
@@ -100,48 +100,12 @@ async function costOf(child: ChildProcess): Promise<Cost> {
   if (pid === undefined) throw new Error('a process did not start')
   // The start itself is not idleness.
   await sleep(5000)
-  const before = cpuTicks(pid)
+  const before = cpuMsOf(pid)
   await sleep(SECONDS * 1000)
-  const cpuMsPerSecond = ((cpuTicks(pid) - before) * 1000) / TICKS / SECONDS
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-  const mb = (field: string): number => Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(rollup)?.[1]) / 1024
+  const cpuMsPerSecond = (cpuMsOf(pid) - before) / SECONDS
+  const { rssMb, anonymousMb } = memoryOf(pid)
   child.kill('SIGTERM')
-  return { rssMb: mb('Rss'), anonymousMb: mb('Anonymous'), cpuMsPerSecond }
-}
-
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
-}
-
-/** A TCP relay in front of the server that counts the bytes of each connection, both ways. */
-async function startMeter(port: number) {
-  let up = 0
-  let down = 0
-  let polls = 0
-  const relay = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1')
-    client.on('data', (chunk) => {
-      up += chunk.length
-      polls += chunk.toString('latin1').split('GET /version.json').length - 1
-    })
-    upstream.on('data', (chunk) => {
-      down += chunk.length
-    })
-    client.on('error', () => upstream.destroy()).pipe(upstream)
-    upstream.on('error', () => client.destroy()).pipe(client)
-  })
-  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    /** The first poll fetches the manifest, so it is left out. */
-    reset: () => {
-      up = down = polls = 0
-    },
-    perPoll: () => ({ request: Math.round(up / polls), response: Math.round(down / polls), polls }),
-    close: () => relay.close(),
-  }
+  return { rssMb, anonymousMb, cpuMsPerSecond }
 }
 
 function report(

@@ -8,7 +8,7 @@ const PANEL = 170
 const GAP = 46
 const POINTS_MAX = 720
 
-const STYLE = `
+export const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #57606a }
   .title { font-weight: 600; font-size: 14px; fill: #1f2328 }
   .paper { fill: #ffffff } .grid { stroke: #d0d7de; stroke-width: 1 }
@@ -86,7 +86,7 @@ function pointsOf(
 }
 
 /** A round step, and the first multiple of it that is not below `most`. */
-function scaleOf(most: number): [step: number, ceiling: number] {
+export function scaleOf(most: number): [step: number, ceiling: number] {
   const power = 10 ** Math.floor(Math.log10(most / 4))
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => most / size <= 5) ?? most
   return [step, Math.ceil(most / step) * step]
@@ -100,6 +100,6 @@ function clockText(second: number): string {
   return `${Math.floor(second / 3600)}:${String(Math.floor((second % 3600) / 60)).padStart(2, '0')}`
 }
 
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }

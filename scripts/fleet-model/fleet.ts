@@ -1,7 +1,7 @@
 // A fleet in virtual time: the agent's own schedule, checks and decision, run for every poll of every agent. What is a
 // model here is what lies around them: the host, the machines' clocks, and the time that a download and a restart take.
 
-import { usableSources } from '../../agent/download/download.ts'
+import { usableSources } from '../../agent/download/usable-sources.ts'
 import { changedPollDelayMs, firstPollDelayMs, nextPollDelayMs, POLL_INTERVAL_MS } from '../../agent/poll/schedule.ts'
 import {
   decide,
