@@ -24,6 +24,7 @@ import {
   type Release,
   type ReleaseNeeded,
   type Verified,
+  withOtherReleases,
 } from '../manifests/index.ts'
 import { acceptManifest, timeOf } from './poll/accept-manifest.ts'
 import { factsOf } from './poll/agent-facts.ts'
@@ -110,11 +111,7 @@ export async function update(settings: Settings, options: UpdateOptions, deps: U
   const now = timeOf(state, deps.clock())
   const facts = factsOf(settings, state, { id: settings.id ?? id, running, platform }, now)
   const others = new Map<string, Verified<Release> | undefined>()
-  let decision = decide(manifest, facts, now, others)
-  while (decision.kind === 'release-needed') {
-    others.set(decision.ref.release, await releaseFor(decision))
-    decision = decide(manifest, facts, now, others)
-  }
+  const decision = await withOtherReleases(others, () => decide(manifest, facts, now, others), releaseFor)
   const { sequence, poll } = manifest.rollout
   deps.emit({ kind: 'checked', decision, sequence, intervalMs: pollIntervalMs(settings, poll) })
   const checked = { kind: 'checked', decision, manifest, facts, others, now } as const

@@ -19,7 +19,7 @@ import { Waits } from './poll/waits.ts'
 import { loadSettings, type Settings } from './settings/settings.ts'
 import { endTrial, finishUpdate, giveUp, type TrialContext, type TrialEnd } from './trial/trial.ts'
 import type { UpdateDeps } from './update.ts'
-import { updateRole } from './settings/update-role.ts'
+import { obstacleOf, updateRole } from './settings/update-role.ts'
 import { isLaunched, type RunningProgram, settleRunning, updateRunning } from './update-running.ts'
 import type { UpdaterOptions } from './updater-options.ts'
 
@@ -107,9 +107,9 @@ export class Updater {
   async #readSettings(): Promise<Settings | undefined> {
     const env = this.#options.env ?? process.env
     const home = this.#options.home ?? env['MOULT_HOME']
-    if (home === undefined || env['MOULT_SUPERVISED'] !== undefined) {
-      const reason = home === undefined ? 'no home directory is set' : 'the supervisor takes care of them'
-      this.#events.warn(`updates are off in this process: ${reason}`)
+    const obstacle = obstacleOf(home, this.#options.version, env)
+    if (home === undefined || obstacle !== undefined) {
+      this.#events.warn(`updates are off in this process: ${obstacle}`)
       return undefined
     }
     for (

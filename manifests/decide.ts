@@ -47,6 +47,26 @@ export interface ReleaseNeeded {
 /** Releases besides that of the manifest, by digest; undefined is one that cannot be had now. */
 export type OtherReleases = ReadonlyMap<string, Verified<Release> | undefined>
 
+/**
+ * Asks again with each release that the answer needs, until it needs none; they are kept in `others`.
+ * @param get answers undefined for one that cannot be had and is passed over
+ */
+export async function withOtherReleases<Answer extends { readonly kind: string }>(
+  others: Map<string, Verified<Release> | undefined>,
+  ask: () => Answer | ReleaseNeeded,
+  get: (needed: ReleaseNeeded) => Promise<Verified<Release> | undefined>,
+): Promise<Answer> {
+  for (;;) {
+    const answer = ask()
+    if (!isReleaseNeeded(answer)) return answer
+    others.set(answer.ref.release, await get(answer))
+  }
+}
+
+function isReleaseNeeded(answer: { readonly kind: string }): answer is ReleaseNeeded {
+  return answer.kind === 'release-needed'
+}
+
 type Reasons = {
   readonly [K in 'wait' | 'refuse']: Extract<Decision, { kind: K }>['reason']
 }

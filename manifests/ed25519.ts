@@ -1,12 +1,11 @@
-// Ed25519 (RFC 8032). Keys and signatures are made by tweetnacl; they are verified by node:crypto, which takes a fiftieth
-// of the time: an agent verifies at every poll. Tests hold the two equal on sound, broken and malleated signatures.
+// Ed25519 (RFC 8032), the public half. It is verified by node:crypto, which takes a fiftieth of the time of tweetnacl, by
+// which signatures are made: an agent verifies at every poll. Tests hold the two equal on sound, broken and malleated
+// signatures.
 //
 // The checks before are ours, since libraries differ in them: an S beyond the group order (with which anyone could derive
 // a second valid signature) and weak or oddly encoded public keys.
 
 import { createPublicKey, verify } from 'node:crypto'
-
-import nacl from 'tweetnacl'
 
 import { MoultError } from './errors.ts'
 
@@ -52,15 +51,6 @@ export function verifySignature(message: Uint8Array, signature: Uint8Array, publ
     // 32 bytes that are no point of the curve.
     return false
   }
-}
-
-/** @param seed the 32-byte private key of RFC 8032; the public half is always derived from it */
-export function signWithSeed(message: Uint8Array, seed: Uint8Array): Uint8Array {
-  return nacl.sign.detached(message, nacl.sign.keyPair.fromSeed(seed).secretKey)
-}
-
-export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
-  return nacl.sign.keyPair.fromSeed(seed).publicKey
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

@@ -20,17 +20,9 @@ export { BUCKETS, type Draw, draw, isBelowShare, rolloutBucket } from './bucket.
 export { canonicalJson, sha256, signedBytes } from './canonical-json.ts'
 export { type ContainerImage, parseContainerImage, parseImageReference } from './container-image.ts'
 export { formatDate, parseDate } from './dates.ts'
-export { decide, type Decision, type OtherReleases, type ReleaseNeeded } from './decide.ts'
+export { decide, type Decision, type OtherReleases, type ReleaseNeeded, withOtherReleases } from './decide.ts'
 export { formatDuration, parseDuration } from './durations.ts'
-export {
-  assertStrongPublicKey,
-  PUBLIC_KEY_BYTES,
-  publicKeyOfSeed,
-  SEED_BYTES,
-  SIGNATURE_BYTES,
-  signWithSeed,
-  verifySignature,
-} from './ed25519.ts'
+export { assertStrongPublicKey, PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES, verifySignature } from './ed25519.ts'
 export {
   ERROR_CODES,
   type ErrorCode,

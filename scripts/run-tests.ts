@@ -19,6 +19,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_CONCURRENCY = 3
 /** Slow files mostly wait: for supervisors, hosts and time. */
 const SLOW_CONCURRENCY = 5
+/** Of a file and of each test in it: far beyond what any needs, so that one that hangs fails and says which it is. */
+const TEST_TIMEOUT_MS = 600_000
 /** First line of the summary of node:test's spec reporter. */
 const SUMMARY_START = /^(?:\x1b\[\d+m)*ℹ tests \d+/
 
@@ -91,7 +93,12 @@ async function runTests(files: readonly string[]): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), 'moult-tests-'))
   const warningsFile = join(scratch, 'warnings')
   const concurrency = flags['slow-only'] ? SLOW_CONCURRENCY : TEST_CONCURRENCY
-  const args = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...files]
+  const args = [
+    ...['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec'],
+    // What a supervisor leaves behind may hold a pipe of its test open for ever.
+    ...[`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-force-exit'],
+    ...files,
+  ]
   try {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,

@@ -19,7 +19,6 @@ import {
   keyIdOf,
   parseDuration,
   parseStrictJson,
-  publicKeyOfSeed,
   RELEASE_UNSIGNED,
   releaseShape,
   rolloutBucket,
@@ -28,8 +27,8 @@ import {
   type shape,
   sha256,
   signedBytes,
-  signWithSeed,
 } from '../manifests/index.ts'
+import { publicKeyOfSeed, signWithSeed } from '../release/signers/ed25519-seed.ts'
 import * as limits from '../manifests/limits.ts'
 import { makeRoot } from './fixtures/signed-manifest.ts'
 

@@ -13,12 +13,9 @@ import {
 } from '../../manifests/index.ts'
 import { readIfPossible, replaceFile } from '../home/durable-file.ts'
 import type { Home } from '../home/home.ts'
-import { discardBody, httpGet, readBody } from './http.ts'
-import { type PollOptions, statusError } from './poll.ts'
+import { discardBody, readBody } from './http.ts'
+import { getDocument, type PollOptions, statusError } from './poll.ts'
 import { resolveUrl } from './url-policy.ts'
-
-/** A fetch that lasts longer has failed. */
-const DEADLINE_MS = 60_000
 
 /**
  * @param base what relative URLs of the manifest begin at
@@ -52,15 +49,7 @@ function keptRelease(home: Home, ref: ReleaseRef, root: Root): Verified<Release>
 }
 
 async function fetchRelease(ref: ReleaseRef, base: URL, options: Omit<PollOptions, 'url'>): Promise<Buffer> {
-  const { secretHeaders, stallMs, signal } = options
-  const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS)
-  const response = await httpGet(resolveUrl(ref.url, base), {
-    base,
-    headers: { 'user-agent': options.userAgent, accept: 'application/json' },
-    ...(secretHeaders === undefined ? {} : { secretHeaders }),
-    ...(stallMs === undefined ? {} : { stallMs }),
-    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-  })
+  const response = await getDocument(resolveUrl(ref.url, base), { ...options, url: base })
   if (response.status !== 200) {
     discardBody(response)
     throw statusError(response)

@@ -33,18 +33,8 @@ export interface PolledManifest {
  */
 export async function pollManifest(home: Home, state: State, options: PollOptions): Promise<PolledManifest> {
   const stored = storedManifest(home, state, options.url)
-  const deadline = AbortSignal.timeout(options.deadlineMs ?? POLL_DEADLINE_MS)
-  const response = await httpGet(options.url, {
-    base: options.url,
-    headers: {
-      'user-agent': options.userAgent,
-      accept: 'application/json',
-      ...(stored?.etag === undefined ? {} : { 'if-none-match': stored.etag }),
-    },
-    ...(options.secretHeaders === undefined ? {} : { secretHeaders: options.secretHeaders }),
-    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
-    signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
-  })
+  const validator = stored?.etag === undefined ? {} : { 'if-none-match': stored.etag }
+  const response = await getDocument(options.url, options, validator)
   if (response.status === 304 && stored !== undefined) {
     discardBody(response)
     return { ...stored, isFresh: false }
@@ -61,6 +51,22 @@ export async function pollManifest(home: Home, state: State, options: PollOption
   })
   const etag = header(response, 'etag')
   return { bytes, etag: etag !== undefined && ETAG.test(etag) ? etag : undefined, isFresh: true }
+}
+
+/** @param options of which `url` is the base: what is not there gets no secret headers */
+export function getDocument(
+  url: URL,
+  { url: base, userAgent, secretHeaders, stallMs, deadlineMs, signal }: PollOptions,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpResponse> {
+  const deadline = AbortSignal.timeout(deadlineMs ?? POLL_DEADLINE_MS)
+  return httpGet(url, {
+    base,
+    headers: { 'user-agent': userAgent, accept: 'application/json', ...headers },
+    ...(secretHeaders === undefined ? {} : { secretHeaders }),
+    ...(stallMs === undefined ? {} : { stallMs }),
+    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+  })
 }
 
 /** The last manifest that verified, when its copy on disk is still whole and came from this URL. */

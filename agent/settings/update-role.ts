@@ -1,7 +1,9 @@
 // What an updater may do on this machine, by its mode and by where it runs.
 
+import { isVersion } from '../../manifests/index.ts'
 import { isOnVolume } from './deployment.ts'
 import type { Settings } from './settings.ts'
+import type { Environment } from './settings-environment.ts'
 
 /** `install`: updates are installed. `report`: they are looked for and told, never fetched. `none`: nothing is done. */
 export interface UpdateRole {
@@ -27,4 +29,12 @@ export function updateRole({ enabled, mode, deployment, home }: Settings, root?:
     kind: 'report',
     warning: `updates are only reported: ${place}, and ${home.path} lies on no volume, so that an update would be lost at the next restart`,
   }
+}
+
+/** Why a process can have no updater at all, whatever its settings are; undefined when it can. */
+export function obstacleOf(home: string | undefined, version: string, env: Environment): string | undefined {
+  if (env['MOULT_SUPERVISED'] !== undefined) return 'the supervisor takes care of them'
+  if (home === undefined) return 'no home directory is set'
+  // It goes into the User-Agent, and is compared with what is offered.
+  return isVersion(version) ? undefined : `no version of Semantic Versioning: ${JSON.stringify(version)}`
 }

@@ -18,6 +18,7 @@ import {
   statementDigest,
   type Verified,
   verifyRelease,
+  withOtherReleases,
 } from '../../manifests/index.ts'
 import { releasePath } from '../layout.ts'
 import { type Live, readLive } from '../live.ts'
@@ -135,12 +136,8 @@ async function previewAll(
   const agents: PreviewedAgent[] = []
   for (const agent of fleet) {
     const facts = factsOf(agent, assumed)
-    let previewed = previewAgent(manifest, facts, now, others)
-    while (previewed.kind === 'release-needed') {
-      others.set(previewed.ref.release, await releaseFor(previewed, live, project, warnings))
-      previewed = previewAgent(manifest, facts, now, others)
-    }
-    agents.push(previewed)
+    const ask = (): ReturnType<typeof previewAgent> => previewAgent(manifest, facts, now, others)
+    agents.push(await withOtherReleases(others, ask, (needed) => releaseFor(needed, live, project, warnings)))
   }
   return { agents, warnings }
 }

@@ -11,9 +11,9 @@ import {
   encodeBase64,
   MoultError,
   PUBLIC_KEY_BYTES,
-  publicKeyOfSeed,
   SEED_BYTES,
 } from '../../manifests/index.ts'
+import { publicKeyOfSeed } from './ed25519-seed.ts'
 import { shellWord } from '../shell-word.ts'
 import { openSeed, readSealedSeed, type SealedSeed, sealSeed } from './key-encryption.ts'
 import { type Signer, signerOfSeed } from './signer.ts'

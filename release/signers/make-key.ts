@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
 
-import { MoultError, publicKeyOfSeed, SEED_BYTES } from '../../manifests/index.ts'
+import { MoultError, SEED_BYTES } from '../../manifests/index.ts'
 import { shellWord } from '../shell-word.ts'
+import { publicKeyOfSeed } from './ed25519-seed.ts'
 import { PASSPHRASE_MIN_CHARS } from './key-encryption.ts'
 import { type AskPassphrase, formatEncryptedKeyFile, formatKeyFile, readKeyFile, readStoredKey } from './key-file.ts'
 import { createPrivateFile, replacePrivateFile } from './private-files.ts'

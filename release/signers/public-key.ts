@@ -10,8 +10,8 @@ import {
   keyIdOf,
   MoultError,
   PUBLIC_KEY_BYTES,
-  publicKeyOfSeed,
 } from '../../manifests/index.ts'
+import { publicKeyOfSeed } from './ed25519-seed.ts'
 import { assertPrivate, parseKeyFile, readKeyText } from './key-file.ts'
 import { parseMembers } from './parse-members.ts'
 

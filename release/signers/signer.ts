@@ -1,4 +1,5 @@
-import { type KeyId, keyIdOf, publicKeyOfSeed, signWithSeed } from '../../manifests/index.ts'
+import { type KeyId, keyIdOf } from '../../manifests/index.ts'
+import { publicKeyOfSeed, signWithSeed } from './ed25519-seed.ts'
 
 /**
  * Port to a private key, wherever it lives. A signer MUST NOT let the key reach an error, a log line, an argument list

@@ -177,12 +177,13 @@ describe('the updater inside an agent', { ...BOUNDED, concurrency: 4 }, () => {
     await waitFor(() => agent.has(/"kind":"confirmed"/), 'confirmed')
   })
 
-  test('is off without a home, under a supervisor, and when the settings say so', async (t) => {
+  test('is off without a home or a version, under a supervisor, and when the settings say so', async (t) => {
     const host = await startHost(t)
     const { home } = await makeMachine(t, host)
     for (const [options, reason] of [
       [{ env: {} }, /no home directory/],
       [{ env: { MOULT_SUPERVISED: '1' }, home: home.path }, /supervisor/],
+      [{ env: {}, home: home.path, version: 'v1.0\n' }, /no version of Semantic Versioning/],
       [{ env: { UPDATE_ENABLED: 'false', UPDATE_SERVER: host.url, MOULT_HOME: home.path } }, /switched off/],
       [{ env: { UPDATE_MODE: 'disabled', UPDATE_SERVER: host.url, MOULT_HOME: home.path } }, /switched off/],
     ] as const) {

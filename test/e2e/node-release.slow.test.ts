@@ -8,20 +8,18 @@ import { inspectExecutable } from '../../release/build/inspect-executable.ts'
 import { fetchNodeRuntime } from '../../release/build/node-runtime.ts'
 import { freePort, jsonOf, readJson, REPOSITORY, Scene, type Started, until } from '../helpers/moult.ts'
 
-// Fetches Node for four platforms (210 MB) into the ordinary cache, and needs 2 GB in the temporary directory.
+// Fetches Node for three platforms (150 MB) into the ordinary cache, and needs 2 GB in the temporary directory.
 
-const PLATFORMS = ['linux-amd64', 'linux-arm64', 'darwin-arm64', 'windows-amd64']
+const PLATFORMS = ['linux-amd64', 'linux-arm64', 'windows-amd64']
 const HOST = platformOf(process.platform, process.arch)
 const QEMU = '/usr/bin/qemu-aarch64-static'
 const SYSROOT = '/usr/aarch64-linux-gnu'
-/** With all four Nodes in the cache; a release must not take minutes. */
-const RELEASE_MAX_MS = 180_000
 
 interface Released {
   readonly files: readonly { readonly path: string; readonly size: number }[]
 }
 
-describe('a release of the build type node for four platforms', { timeout: 900_000 }, () => {
+describe('a release of the build type node for three platforms', { timeout: 900_000 }, () => {
   let scene: Scene
   let project = ''
   let home = ''
@@ -44,9 +42,14 @@ describe('a release of the build type node for four platforms', { timeout: 900_0
     await scene.moultOk(['init', '--name', 'heartbeat-agent', '--type', 'node', '--agent', 'agent.ts'], {
       cwd: project,
     })
+    setPlatforms(PLATFORMS)
   })
   after(() => scene.close())
 
+  const setPlatforms = (platforms: readonly string[]): void => {
+    const config = readJson(join(project, 'moult.config.json'))
+    scene.write('heartbeat project/moult.config.json', JSON.stringify({ ...config, platforms }))
+  }
   const artifact = (platform: string): string => join(project, 'updates', 'bin', '1.0.0', `heartbeat-agent-${platform}`)
   /** What is published is data: only a copy can be run. */
   const program = (platform: string): string => {
@@ -66,7 +69,7 @@ describe('a release of the build type node for four platforms', { timeout: 900_0
     return (await answer?.json().catch(() => undefined)) as { version: string; heartbeats: number } | undefined
   }
 
-  test('is built, compressed, signed and published within bounds', async (t) => {
+  test('is built, compressed, signed and published', async (t) => {
     // Filling the cache takes as long as the network does.
     for (const platform of PLATFORMS) await fetchNodeRuntime({ platform })
     const startedMs = Date.now()
@@ -74,7 +77,6 @@ describe('a release of the build type node for four platforms', { timeout: 900_0
     const tookMs = Date.now() - startedMs
     t.diagnostic(`released in ${tookMs} ms`)
     for (const { path, size } of files) t.diagnostic(`${path}: ${size} bytes`)
-    assert.ok(tookMs < RELEASE_MAX_MS, `${tookMs} ms`)
     for (const platform of PLATFORMS) {
       const whole = statSync(artifact(platform)).size
       const compressed = statSync(`${artifact(platform)}.br`).size
@@ -121,8 +123,7 @@ describe('a release of the build type node for four platforms', { timeout: 900_0
     await until('1.0.0 to be healthy', async () => (await health())?.version === '1.0.0')
 
     // The other platforms would only take time.
-    const config = readJson(join(project, 'moult.config.json'))
-    scene.write('heartbeat project/moult.config.json', JSON.stringify({ ...config, platforms: ['linux-amd64'] }))
+    setPlatforms(['linux-amd64'])
     await scene.moultOk(['release', '1.0.1'], { cwd: project })
     await agent.line(/^Update found: 1\.0\.1\. Synchronizing from 1\.0\.0/, 60_000)
     await agent.line(/^heartbeat-agent 1\.0\.1 starts at heartbeat \d+$/, 60_000)

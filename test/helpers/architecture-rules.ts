@@ -36,7 +36,7 @@ const SHIPPED_FOLDERS = new Set(['', 'cli', ...EVERY_LAYER])
 
 /** Bare specifiers a folder may import; a folder that is absent here may import any dependency. */
 const ALLOWED_PACKAGES: Readonly<Record<string, RegExp>> = {
-  manifests: /^(?:node:crypto|tweetnacl|fastest-levenshtein|semver(?:\/.+)?)$/,
+  manifests: /^(?:node:crypto|fastest-levenshtein|semver(?:\/.+)?)$/,
   delta: /^node:(?:crypto|zlib)$/,
   trees: /^(?:node:.+|tar)$/,
   agent: /^(?:node:.+|tar)$/,

@@ -24,6 +24,8 @@ export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url)).repla
 /** `npm test` builds it before the tests run. */
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')
 const WAIT_MS = 30_000
+/** Of a command that has to come to its end. */
+const RUN_MAX_MS = 240_000
 const POLL_MS = 50
 
 export interface RunOptions {
@@ -87,7 +89,7 @@ export class Scene {
     return this.path(path)
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command to its end. @throws Error with what it said, when it does not come to one */
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
     const child = this.#spawn(command, args, options)
     let stdout = ''
@@ -95,8 +97,16 @@ export class Scene {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     const code = await new Promise<number>((resolve, reject) => {
+      const giveUp = (): void => {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+        reject(new Error(`no end after ${RUN_MAX_MS / 1000} s: ${command} ${args.join(' ')}\n${stdout}${stderr}`))
+      }
+      const limit = setTimeout(giveUp, RUN_MAX_MS)
       child.once('error', reject)
-      child.once('close', (status, signal) => resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL']))
+      child.once('close', (status, signal) => {
+        clearTimeout(limit)
+        resolve(status ?? 128 + constants.signals[signal ?? 'SIGKILL'])
+      })
     })
     if (child.pid !== undefined && !isAlive(-child.pid)) this.#groups.delete(child.pid)
     return { code, stdout, stderr }

@@ -4,7 +4,8 @@ import { describe, test } from 'node:test'
 
 import nacl from 'tweetnacl'
 
-import { assertStrongPublicKey, publicKeyOfSeed, signWithSeed, verifySignature } from '../../manifests/index.ts'
+import { assertStrongPublicKey, verifySignature } from '../../manifests/index.ts'
+import { publicKeyOfSeed, signWithSeed } from '../../release/signers/ed25519-seed.ts'
 import { makeKey } from '../fixtures/signed-manifest.ts'
 import { Random, testSeed } from '../fuzz/random.ts'
 import { craftSignature, smallPoint } from '../vector-cases/edwards.ts'

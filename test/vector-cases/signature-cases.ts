@@ -9,8 +9,8 @@ import {
   type JsonValue,
   RELEASE_UNSIGNED,
   signedBytes,
-  signWithSeed,
 } from '../../manifests/index.ts'
+import { signWithSeed } from '../../release/signers/ed25519-seed.ts'
 import { defaultKeys, makeKey, makeRelease, makeRoot, member, type TestKey } from '../fixtures/signed-manifest.ts'
 import { craftSignature, littleEndian, malleate, smallPoint } from './edwards.ts'
 import { accepts, refuses, type VectorCase, type VectorOptions } from './vector.ts'
