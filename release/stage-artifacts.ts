@@ -37,7 +37,7 @@ export async function stageArtifacts(
     let { path } = artifact
     if (artifact.kind === 'tree') {
       path = join(scratch, `${platform}.tar`)
-      await step(inner, 'pack', platform, () => packTree(artifact.path, path, inner.signal))
+      await step(inner, 'pack', platform, () => packTree(artifact.path, path, inner.signal, artifact.entry))
     }
     const file = await step(inner, 'hash', platform, () => stageFile(path, join(folder, platform), inner.signal))
     if (artifact.kind === 'file') return { platform, file }

@@ -13,6 +13,8 @@ const CHUNK_BYTES = 1024 * 1024
 const EPOCH = new Date(0)
 
 export interface PackOptions extends ListOptions {
+  /** Path of the program in it: it is executable wherever it was unpacked, whatever it is here. */
+  readonly entry?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -37,22 +39,27 @@ export async function* packTree(root: string, options: PackOptions = {}): AsyncG
   yield chunk.subarray(0, filled)
 }
 
-async function* piecesOf(root: string, { signal, ...options }: PackOptions): AsyncGenerator<Buffer> {
+async function* piecesOf(root: string, { entry: program, signal, ...options }: PackOptions): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   for (const entry of await listTree(root, options)) {
     signal?.throwIfAborted()
     if (entry.kind === 'directory') yield headerOf(entry, 0)
-    else yield* packFile(root, entry, buffer)
+    else yield* packFile(root, entry, buffer, entry.path === program)
   }
   yield Buffer.alloc(2 * BLOCK_BYTES)
 }
 
-async function* packFile(root: string, entry: TreeEntry, buffer: Buffer): AsyncGenerator<Buffer> {
+async function* packFile(
+  root: string,
+  entry: TreeEntry,
+  buffer: Buffer,
+  isProgram: boolean,
+): AsyncGenerator<Buffer> {
   const file = await openEntry(root, entry.path)
   try {
     const facts = await file.stat()
     if (!facts.isFile()) throw changed(entry.path)
-    yield headerOf({ ...entry, isExecutable: (facts.mode & constants.S_IXUSR) !== 0 }, facts.size)
+    yield headerOf({ ...entry, isExecutable: isProgram || (facts.mode & constants.S_IXUSR) !== 0 }, facts.size)
     let done = 0
     while (done < facts.size) {
       const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, facts.size - done), done)

@@ -72,7 +72,7 @@ async function openProven(home: Home, installed: InstalledArtifact, signal?: Abo
 /** Larger than the artifact was, it is another one. */
 async function packAgain(
   home: Home,
-  { path, size }: InstalledArtifact,
+  { path, entry, size }: InstalledArtifact,
   to: string,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -81,7 +81,7 @@ async function packAgain(
   await home.disk.removeTree(to)
   const output = await home.disk.create(to, 0o600)
   try {
-    await writeBounded(output, packTree(path, { isInstalled: true, signal }), size, signal)
+    await writeBounded(output, packTree(path, { isInstalled: true, entry, signal }), size, signal)
   } finally {
     await output.close()
   }

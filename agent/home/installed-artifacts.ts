@@ -15,6 +15,8 @@ export interface InstalledArtifact {
   readonly size: number
   /** The program that is the artifact, or the directory that it was unpacked to. */
   readonly path: string
+  /** Of the program in a tree. */
+  readonly entry: string
   readonly isTree: boolean
 }
 
@@ -28,6 +30,6 @@ export function installedArtifacts(home: Home): InstalledArtifact[] {
     const ofFile = sha256(Buffer.from(formatSums([{ path: entry, sha256: digest }])))
     const isTree = sums !== undefined && sums !== ofFile
     const directory = versionDirectory(home, version)
-    return [{ version, sha256: digest, size, path: isTree ? directory : join(directory, entry), isTree }]
+    return [{ version, sha256: digest, size, path: isTree ? directory : join(directory, entry), entry, isTree }]
   })
 }

@@ -11,6 +11,8 @@ import { extract } from 'tar'
 
 import type { Bench } from './figure.ts'
 import { choosePairs, type Member, SHORT_PAIR } from './pairs.ts'
+import { hasPeers } from './peers.ts'
+import { makeSingleExecutable } from './single-executable.ts'
 
 /** `$XDG_CACHE_HOME/moult/bench`, else `~/.cache/moult/bench`. */
 export const CACHE = join(cacheHome(), 'moult', 'bench')
@@ -49,22 +51,43 @@ function makePair(folder: string): Files {
 }
 
 /** @returns the path of the file in the cache */
-async function fetchMember({ name, version, file }: Member): Promise<string> {
+async function fetchMember({ executable, ...program }: Member): Promise<string> {
+  const { name, version, file } = program
   const path = join(CACHE, 'files', `${name.replaceAll(/[@/]/g, '_')}-${version}`)
+  if (executable === undefined) return once(path, (folder) => fetchFile(name, version, file, folder))
+  const node = await fetchMember(program)
+  hasPeers({ isShort: false })
+  const { agentVersion, hasCodeCache } = executable
+  const made = `${path}-agent-${agentVersion}${hasCodeCache ? '-cache' : ''}`
+  return once(made, (folder) => makeSingleExecutable(executable, node, folder))
+}
+
+/** @returns `path`; where there is nothing yet, what was made in a folder of its own comes there, whole */
+async function once(path: string, make: (folder: string) => Promise<string>): Promise<string> {
   if (existsSync(path)) return path
   mkdirSync(join(CACHE, 'files'), { recursive: true })
   const folder = mkdtempSync(join(CACHE, 'fetching-'))
   try {
-    // `npm pack` and not `npm install`: that refuses packages for other systems. Npm checks the registry's hash.
-    const args = ['pack', '--silent', '--pack-destination', folder, `${name}@${version}`]
-    const tarball = join(folder, execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }).trim())
-    if (file === undefined) writeFileSync(join(folder, 'whole'), gunzipSync(readFileSync(tarball)))
-    else await extract({ file: tarball, cwd: folder, filter: (entry) => entry === `package/${file}` })
-    renameSync(file === undefined ? join(folder, 'whole') : join(folder, 'package', file), path)
+    renameSync(await make(folder), path)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
   return path
+}
+
+async function fetchFile(name: string, version: string, file: string | undefined, folder: string): Promise<string> {
+  // `npm pack` and not `npm install`: that refuses packages for other systems. Npm checks the registry's hash.
+  const args = ['pack', '--silent', '--pack-destination', folder, `${name}@${version}`]
+  const tarball = join(folder, execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }).trim())
+  const whole = join(folder, 'whole')
+  if (file === undefined) {
+    writeFileSync(whole, gunzipSync(readFileSync(tarball)))
+    return whole
+  }
+  // The first folder has any name.
+  const isFile = (entry: string): boolean => entry.slice(entry.indexOf('/') + 1) === file
+  await extract({ file: tarball, cwd: folder, filter: isFile, strip: 1 })
+  return join(folder, file)
 }
 
 export function sha256Of(path: string): string {

@@ -1,10 +1,14 @@
 // Pairs of real programs, by name and version, as their makers published them.
 
+import type { SingleExecutable } from './single-executable.ts'
+
 export interface Member {
   readonly name: string
   readonly version: string
   /** Inside the package; undefined for the whole of it as a tar. */
   readonly file?: string
+  /** Made of the file, which is a program of Node. */
+  readonly executable?: SingleExecutable
 }
 
 export interface Pair {
@@ -58,6 +62,24 @@ export const PAIRS: readonly Pair[] = [
   pair('biome-m', BIOME, '2.5.15', '2.6.2'),
   pair('node-p', NODE, '22.23.2', '22.23.3'),
   pair('node-m', NODE, '22.22.3', '22.23.0'),
+  {
+    name: 'sea-script',
+    what: 'Node single executable, another script',
+    old: executable('22.23.0', '1.0.0', false),
+    fresh: executable('22.23.0', '1.0.1', false),
+  },
+  {
+    name: 'sea-cache',
+    what: 'the same with code cache',
+    old: executable('22.23.0', '1.0.0', true),
+    fresh: executable('22.23.0', '1.0.1', true),
+  },
+  {
+    name: 'sea-node',
+    what: 'Node single executable, another Node',
+    old: executable('22.22.3', '1.0.0', false),
+    fresh: executable('22.23.0', '1.0.0', false),
+  },
 ]
 
 export const SHORT_PAIR = 'made'
@@ -77,4 +99,9 @@ function pair(name: string, program: Program, old: string, fresh: string): Pair 
   const { package: from, file, what } = program
   const member = (version: string): Member => ({ name: from, version, ...(file === undefined ? {} : { file }) })
   return { name, what, old: member(old), fresh: member(fresh) }
+}
+
+function executable(nodeVersion: string, agentVersion: string, hasCodeCache: boolean): Member {
+  const { package: name, file } = NODE
+  return { name, version: nodeVersion, file, executable: { agentVersion, hasCodeCache } }
 }

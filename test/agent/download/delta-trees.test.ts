@@ -55,7 +55,7 @@ async function packed(t: TestContext, nodes: readonly Node[]): Promise<Buffer> {
     if (content !== undefined) fs.writeFileSync(place, content, { mode })
   }
   const target = join(makeDir(t), 'tree.tar')
-  await packTree(root, target, new AbortController().signal)
+  await packTree(root, target, new AbortController().signal, 'bin/agent')
   return fs.readFileSync(target)
 }
 
@@ -105,6 +105,14 @@ describe('a delta between trees', { timeout: 3 * BOUNDED.timeout, concurrency: t
     assert.deepEqual(ways(trees.events), ['delta'])
     assertTree(trees)
     assert.ok(createPatch(old, fresh).length < fresh.length / 20)
+  })
+
+  test('starts from a tree whose program was not executable where it was packed, as it is here', async (t) => {
+    const lost = (version: string): Node[] => nodesOf(version).map((node) => ({ ...node, mode: 0o644 }))
+    const trees = await makeTrees(t, await packed(t, lost('1.0.0')), await packed(t, lost('1.0.1')))
+    await trees.poll()
+    assert.deepEqual(ways(trees.events), ['delta'])
+    assertTree(trees)
   })
 
   const changes: Record<string, (directory: string) => void> = {

@@ -96,7 +96,7 @@ describe('a delta', { timeout: 5 * BOUNDED.timeout, concurrency: true }, () => {
   test('is passed over where it starts from nothing that is here, is in another format, or has failed', () => {
     const [hash, other] = ['0'.repeat(64), '1'.repeat(64)]
     const delta = { url: 'delta', size: 2, sha256: other, from: hash, encoding: 'moult-delta-1' }
-    const installed = { version: '1.0.0', sha256: hash, size: 9, path: '/x', isTree: false }
+    const installed = { version: '1.0.0', sha256: hash, size: 9, path: '/x', entry: 'x', isTree: false }
     const urls = (download: object, terms?: Parameters<typeof usableSources>[1]): string[] => {
       const binary = { url: 'whole', size: 100, sha256: hash, downloads: [{ ...delta, ...download }] } as Binary
       return usableSources(binary, terms).map(({ url }) => url)
