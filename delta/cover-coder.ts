@@ -135,12 +135,14 @@ export class CoverCoder {
       left -= gap + 1
       if (gap > 0) this.#gapContext = GAP_CONTEXTS.apart
       while (gap > 0 || (site < sites.count && sites.offsets[site] === at)) {
-        if (site < sites.count && sites.offsets[site] === at) {
+        const next = site < sites.count ? (sites.offsets[site] as number) : size
+        if (next === at) {
           at += 4
           site++
         } else {
-          at++
-          gap--
+          const step = Math.min(gap, next - at)
+          at += step
+          gap -= step
         }
       }
       this.#correct(place, at, kind)

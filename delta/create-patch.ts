@@ -54,7 +54,10 @@ function matchExecutables(old: Uint8Array, fresh: Uint8Array, regions: PairRegio
   const newText = canonicalise(fresh, newSpace, undefined, undefined)
   const rough = matchCovers(oldText, newText, tuningAt)
   log(`first match: ${rough.count} covers`)
-  canonicalise(old, oldSpace, new CoverMap(rough, oldSpace.end, []), oldText)
+  const map = new CoverMap(rough, oldSpace.end, [])
+  const preparing = map.prepare()
+  while (preparing.next().done !== true);
+  canonicalise(old, oldSpace, map, oldText)
   canonicalise(fresh, newSpace, 'own', newText)
   const covers = outsideHashes(matchCovers(oldText, newText, tuningAt, rough), regions.fresh)
   log(`second match: ${covers.count} covers`)

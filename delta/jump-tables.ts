@@ -66,6 +66,7 @@ export class JumpTables {
     for (; at + 4 <= to; at += 4) {
       const here = place + at - from
       if (this.#isLoaded(here)) base = here
+      if (base < 0 && ((here & 4) !== 0 || bytes[at + 7] !== 0)) continue
       const value = readWord(bytes, at)
       if (base >= 0) {
         const target = value === 0 ? -1 : image.placeOf(space.addressOf(base) + value)

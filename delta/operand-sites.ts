@@ -105,6 +105,9 @@ export function findX86Sites(piece: SitePiece, space: AddressSpace, sites: SiteL
   const bias = space.addressOf(place) - from
   const last = to - 4
   const classes = image.fixed ? fixed : movable
+  // Most of what looks like an operand is none, and points far away: this is asked before the address is looked up.
+  const least = Math.max(-0x80000000, image.lowest - bias - to)
+  const most = Math.min(0x7fffffff, image.highest - bias - from)
   for (let at = from; at < last; at++) {
     const kind = classes[bytes[at] as number] as number
     if (kind === PLAIN) continue
@@ -131,7 +134,9 @@ export function findX86Sites(piece: SitePiece, space: AddressSpace, sites: SiteL
     } else if (at > from && bytes[at - 1] === 0x8d) {
       siteKind = SITE_KINDS.load
     }
-    const target = image.placeOf(bias + operand + 4 + readWord(bytes, operand))
+    const distance = readWord(bytes, operand)
+    if (distance < least || distance > most) continue
+    const target = image.placeOf(bias + operand + 4 + distance)
     if (target < 0) continue
     if (siteKind <= SITE_KINDS.branch && space.kindOf(target) !== REGION_KINDS.x86Code) continue
     sites.add(operand, siteKind, target, 0)

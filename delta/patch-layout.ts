@@ -2,7 +2,7 @@
 // where in the old one). Written once, walked in both directions.
 
 import { BitModels, NumberModel } from './bit-models.ts'
-import type { Covers } from './cover-map.ts'
+import type { Covers, Spare } from './cover-map.ts'
 import { REGION_KIND_COUNT, type Region } from './executable-map.ts'
 import { PatchError, type BitCoder } from './range-coder.ts'
 
@@ -145,8 +145,8 @@ export function* codeCovers(
 }
 
 /** Memory behind both files: old place, new place, size of each stretch that both have. */
-export function pairSpares(plan: PatchPlan): [number, number, number][] {
-  const pairs: [number, number, number][] = []
+export function pairSpares(plan: PatchPlan): Spare[] {
+  const pairs: Spare[] = []
   let oldPlace = plan.oldSize
   let newPlace = plan.newSize
   const spares = plan.newRegions.filter((region) => region.spare > 0)

@@ -13,7 +13,7 @@ import { pairSpares, type PatchPlan } from './patch-layout.ts'
 import type { BitCoder, ByteSource } from './range-coder.ts'
 
 /** Whoever applies a patch does other work between two pieces of output: more would keep it waiting. */
-const OUTPUT_BYTES = 32768
+const OUTPUT_BYTES = 16384
 const TRUST_FIRST = 3
 const TRUST_MAX = 7
 const FOLLOWED_BYTES = 8
@@ -64,8 +64,9 @@ export class PatchWalker {
 
   /** The new file in pieces that the next step overwrites; some are empty. */
   *walk(): Generator<Uint8Array> {
-    const preparing = this.#covers.prepare()
-    while (preparing.next().done !== true) yield NOTHING
+    for (const preparing of [this.#map.prepare(), this.#covers.prepare()]) {
+      while (preparing.next().done !== true) yield NOTHING
+    }
     const { covers, newSize } = this.#plan
     let place = 0
     let follows = 0

@@ -35,7 +35,7 @@ export function deltaPath(name: string, version: string, platform: Platform, bas
 
 /** The version that a delta starts from, by its URL; undefined for other URLs. */
 export function baseOfDelta(url: string): string | undefined {
-  return /\/[^/]+\.from-([^/]+)$/.exec(url)?.[1]?.replaceAll('_', '+')
+  return /\/[^/]+?\.from-([^/]+)$/.exec(url)?.[1]?.replaceAll('_', '+')
 }
 
 export function attachmentPath(version: string, fileName: string): string {

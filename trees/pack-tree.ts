@@ -49,12 +49,7 @@ async function* piecesOf(root: string, { entry: program, signal, ...options }: P
   yield Buffer.alloc(2 * BLOCK_BYTES)
 }
 
-async function* packFile(
-  root: string,
-  entry: TreeEntry,
-  buffer: Buffer,
-  isProgram: boolean,
-): AsyncGenerator<Buffer> {
+async function* packFile(root: string, entry: TreeEntry, buffer: Buffer, isProgram: boolean): AsyncGenerator<Buffer> {
   const file = await openEntry(root, entry.path)
   try {
     const facts = await file.stat()

@@ -11,6 +11,7 @@ import type { StagedFile } from '../stage-artifacts.ts'
 import { step, type Surroundings } from '../surroundings.ts'
 import type { BaseTarget } from './choose-bases.ts'
 import type { DeltaTerms } from './delta-terms.ts'
+import type { PatchOutcome } from './delta-worker.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type DeltaJob, planJobs } from './plan-jobs.ts'
@@ -83,12 +84,7 @@ async function makeWithin(
   try {
     return await budget.use(neededBytes, () =>
       step(around, 'delta', platform, async () => {
-        const old = `${path}.old`
-        const pair = { old, fresh: artifact.file.path, patch: path }
-        const made = await fetchArtifact({ version: base, platform, binary }, old, project, around.signal)
-          .then(() => runPatch(pair, timeLimitMs, around.signal))
-          // Also after a failure: the release goes on, and may need the room.
-          .finally(() => rm(old, { force: true }))
+        const made = await makePatch(job, timeLimitMs, path, project, around.signal)
         const best = artifact.brotli?.size ?? artifact.file.size
         if (made.kind === 'made' && made.size <= best * WORTHWHILE_SHARE)
           return { path, size: made.size, sha256: made.sha256 }
@@ -99,5 +95,22 @@ async function makeWithin(
   } catch (error) {
     around.signal.throwIfAborted()
     return leaveOut(error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function makePatch(
+  { artifact: { platform, file }, binary, base: version }: DeltaJob,
+  timeLimitMs: number,
+  path: string,
+  project: Project,
+  signal: AbortSignal,
+): Promise<PatchOutcome> {
+  const old = `${path}.old`
+  try {
+    await fetchArtifact({ version, platform, binary }, old, project, signal)
+    return await runPatch({ old, fresh: file.path, patch: path }, timeLimitMs, signal)
+  } finally {
+    // Also after a failure: the release goes on, and may need the room.
+    await rm(old, { force: true })
   }
 }

@@ -48,7 +48,7 @@ describe('a release of the build type node for three platforms', { timeout: 900_
 
   const setPlatforms = (platforms: readonly string[]): void => {
     const config = readJson(join(project, 'moult.config.json'))
-    scene.write('heartbeat project/moult.config.json', JSON.stringify({ ...config, platforms }))
+    scene.write('heartbeat project/moult.config.json', JSON.stringify({ ...config, platforms, compress: 'fast' }))
   }
   const artifact = (platform: string): string => join(project, 'updates', 'bin', '1.0.0', `heartbeat-agent-${platform}`)
   /** What is published is data: only a copy can be run. */

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const UPDATES = 30
+const UPDATES = 20
 
 async function soak(script: string, ...args: string[]): Promise<{ status: number; out: string; log: string }> {
   const words = ['--import', 'tsx', `scripts/${script}`, '--updates', String(UPDATES), '--json', ...args]

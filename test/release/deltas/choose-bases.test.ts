@@ -41,7 +41,17 @@ test('what most agents run gets deltas, too, and made-up versions cost a note', 
     await build(version)
     await release(version, { deltas: false })
   }
-  const versions = { none: 900, '../../etc': 800, '9.9.9': 700, '1.4.0': 600, '1.0.0': 20, '1.1.0': 10, '1.2.0': 50 }
+  const flood = Object.fromEntries(Array.from({ length: 100_001 }, (_, index) => [`8.0.${index}`, 1]))
+  const versions = {
+    ...flood,
+    none: 900,
+    '../../etc': 800,
+    '9.9.9': 700,
+    '1.4.0': 600,
+    '1.0.0': 20,
+    '1.1.0': 10,
+    '1.2.0': 50,
+  }
   const deltaFleet = await writeFleet(dir, versions)
   await build('next')
   const { notes, deps } = listen()
