@@ -26,7 +26,8 @@ type Log = (line: string) => void
 const asCode = (): MatchTuning => CODE_TUNING
 const asText = (): MatchTuning => TEXT_TUNING
 
-/** `log` is told the stages and how long they took. Memory: about twice both files, and 150 MB. */
+/** `log` is told the stages. Memory beside both files: about four times one of them, and 150 MB. Whoever publishes the
+    patch applies it first and compares. */
 export function createPatch(old: Uint8Array, fresh: Uint8Array, log: Log = () => {}): Uint8Array {
   const regions = readRegions(old, fresh)
   const found: Uint8Array[] = []

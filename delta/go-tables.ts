@@ -9,8 +9,8 @@ const MAGIC = 0xfffffff1 | 0
 const MODULE_BYTES = 328
 const FUNC_BYTES = 44
 const SCAN_BYTES = 1 << 16
-/** The largest Go programs have half as many. */
-const FUNCS_MAX = 1 << 20
+/** The largest Go programs have half as many; all tables of a file together. */
+export const FUNCS_MAX = 1 << 20
 
 export class GoTables {
   readonly #region: Region
@@ -30,7 +30,12 @@ export class GoTables {
     this.#image = space.imageOf(region)
   }
 
-  *prepare(pages: OldPages): Generator<undefined> {
+  get count(): number {
+    return this.#records.length
+  }
+
+  /** Reads a table of at most `most` functions; one that has more is none. */
+  *prepare(pages: OldPages, most: number): Generator<undefined> {
     const { start, end } = this.#region
     if (end - start < HEADER_BYTES) return
     const bytes = new Uint8Array(HEADER_BYTES)
@@ -40,7 +45,7 @@ export class GoTables {
     const funcs = start + readWord(bytes, 64)
     const firstRecord = funcs + count * 8 + 4
     const text = this.#image.placeOf(readLong(bytes, 24))
-    if (text < 0 || count <= 0 || count > FUNCS_MAX || firstRecord > end || funcs < start) return
+    if (text < 0 || count <= 0 || count > most || firstRecord > end || funcs < start) return
     this.#names = start + readWord(bytes, 32)
     this.#values = start + readWord(bytes, 56)
     this.#funcs = funcs

@@ -2,12 +2,12 @@
 
 import { findArm64Sites } from './arm64-sites.ts'
 import { REGION_KINDS, type AddressSpace, type Region } from './executable-map.ts'
-import { GoTables } from './go-tables.ts'
+import { FUNCS_MAX, GoTables } from './go-tables.ts'
 import { JumpTables } from './jump-tables.ts'
 import type { OldPages } from './old-pages.ts'
 import { findPointerSites, findUnalignedSites, findX86Sites, SITE_KINDS, type SiteList } from './operand-sites.ts'
 import { findImageSites, findIndexSites, findMachSymbolSites, findSymbolSites, type SitePiece } from './table-sites.ts'
-import { UnwindRecords } from './unwind-records.ts'
+import { RECORDS_MAX, UnwindRecords } from './unwind-records.ts'
 
 export class SiteFinder {
   readonly #space: AddressSpace
@@ -27,17 +27,21 @@ export class SiteFinder {
     const { regions } = this.#space
     if (regions.some((region) => region.kind === REGION_KINDS.constants)) yield* this.#tables.prepare()
     const withGo = new Set<number>()
+    let records = 0
+    let funcs = 0
     for (const region of regions) {
       if (region.kind === REGION_KINDS.unwind) {
-        const records = new UnwindRecords(region)
-        yield* records.prepare(this.#pages)
-        this.#unwind.set(region, records)
+        const unwind = new UnwindRecords(region)
+        yield* unwind.prepare(this.#pages, RECORDS_MAX - records)
+        records += unwind.count
+        this.#unwind.set(region, unwind)
       }
       // One table to an executable: finding its base reads much of it.
       if (region.kind === REGION_KINDS.goTable && !withGo.has(region.image)) {
         withGo.add(region.image)
         const tables = new GoTables(region, this.#space)
-        yield* tables.prepare(this.#pages)
+        yield* tables.prepare(this.#pages, FUNCS_MAX - funcs)
+        funcs += tables.count
         this.#go.set(region, tables)
       }
     }

@@ -6,8 +6,9 @@ import { readWord, SITE_KINDS, type SiteList } from './operand-sites.ts'
 import type { SitePiece } from './table-sites.ts'
 
 const WALK_BYTES = 1 << 16
-/** Four times what the largest programs have; a hostile patch may call anything unwind records. */
-const RECORDS_MAX = 1 << 21
+/** Four times what the largest programs have, for all regions together: a hostile patch may call anything unwind
+    records. */
+export const RECORDS_MAX = 1 << 21
 
 export class UnwindRecords {
   #starts = new Int32Array(0)
@@ -17,13 +18,18 @@ export class UnwindRecords {
     this.#region = region
   }
 
-  *prepare(pages: OldPages): Generator<undefined> {
+  get count(): number {
+    return this.#starts.length
+  }
+
+  /** Walks at most `most` records. */
+  *prepare(pages: OldPages, most: number): Generator<undefined> {
     const region = this.#region
     const bytes = new Uint8Array(WALK_BYTES)
     let starts = new Int32Array(1024)
     let count = 0
     let loaded = -WALK_BYTES
-    for (let place = region.start; place + 8 <= region.end && count < RECORDS_MAX;) {
+    for (let place = region.start; place + 8 <= region.end && count < most;) {
       if (place < loaded || place + 4 > loaded + WALK_BYTES) {
         yield
         loaded = place

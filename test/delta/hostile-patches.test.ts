@@ -28,10 +28,22 @@ test('a patch for another old file, a larger result than stated, and other bytes
   }
 })
 
+test('a patch that reads behind the end of the old file is refused', () => {
+  const random = seededRandom(5)
+  const old = randomFile(random, 5000)
+  const fresh = new Uint8Array(Buffer.concat([old.subarray(2000), old.subarray(0, 1000)]))
+  const patch = createPatch(old, fresh)
+  assert.deepEqual(applyWhole(old, patch, fresh.length), Buffer.from(fresh))
+  assert.deepEqual([...patch.subarray(1, 3)], [0x88, 0x27], 'the size of the old file')
+  const shorter = Uint8Array.from(patch)
+  shorter.set([0x80 | (4900 & 127), 4900 >> 7], 1)
+  assert.throws(() => applyWhole(old.subarray(0, 4900), shorter, fresh.length), /a cover lies outside the old file/)
+})
+
 test('the first piece comes before the patch is read to its end', () => {
   const random = seededRandom(3)
-  const old = randomFile(random, 400000)
-  const fresh = new Uint8Array(Buffer.concat([randomFile(random, 200000), old]))
+  const old = randomFile(random, 150000)
+  const fresh = new Uint8Array(Buffer.concat([randomFile(random, 100000), old]))
   const patch = createPatch(old, fresh)
   let furthest = 0
   const watched = {

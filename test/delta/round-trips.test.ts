@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createPatch } from '../../delta/index.ts'
-import { applyWhole, changePieces, makeTar, randomFile, TARGETS, twoBuilds } from './patching.ts'
-import { seededRandom } from './small-programs.ts'
+import { applyWhole, changePieces, makeTar, numbersTo, randomFile, TARGETS, twoBuilds } from './patching.ts'
+import { makeProgram, seededRandom } from './small-programs.ts'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1000000)
 
@@ -65,6 +65,14 @@ test(`executables with broken headers and tables come back whole (seed ${seed})`
       assert.deepEqual(applyWhole(old, createPatch(old, fresh), fresh.length), Buffer.from(fresh))
     }
   }
+})
+
+test('tables whose fields overlap come back whole', () => {
+  const functions = numbersTo(60)
+  const build = { container: 'elf', machine: 'x86-64', crowded: true } as const
+  const old = makeProgram({ ...build, functions })
+  const fresh = makeProgram({ ...build, functions: [...functions.slice(0, 20), 60, ...functions.slice(20)] })
+  assert.deepEqual(applyWhole(old, createPatch(old, fresh), fresh.length), Buffer.from(fresh))
 })
 
 test('in a tree, renamed and moved files cost next to nothing, and executables what they cost alone', () => {

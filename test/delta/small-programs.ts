@@ -4,7 +4,8 @@
 export type Random = (below: number) => number
 export type Machine = 'x86-64' | 'arm64'
 export type Container = 'elf' | 'mach' | 'pe'
-export type Build = { container: Container; machine: Machine; functions: readonly number[] }
+/** `crowded`: unwind records of five bytes, so that the fields of each lie in those of others. */
+export type Build = { container: Container; machine: Machine; functions: readonly number[]; crowded?: boolean }
 
 const BASE = 0x400000
 const HEADER_BYTES = 1024
@@ -22,7 +23,7 @@ export function seededRandom(seed: number): Random {
 type Section = { name: string; start: number; bytes: Uint8Array; code: boolean }
 
 /** The executable; a function is its number, which decides its body and whom it calls. */
-export function makeProgram({ container, machine, functions }: Build): Uint8Array {
+export function makeProgram({ container, machine, functions, crowded = false }: Build): Uint8Array {
   const starts = functions.map((_, index) => index * FUNCTION_WORDS * 4)
   const textSize = functions.length * FUNCTION_WORDS * 4
   const constantsAt = HEADER_BYTES + textSize
@@ -54,6 +55,7 @@ export function makeProgram({ container, machine, functions }: Build): Uint8Arra
   constants.set(Buffer.from('text that stays where it is, whatever moves'), functions.length * 4)
   const pointersAt = Math.ceil((constantsAt + constants.length) / 8) * 8
   const unwind = makeUnwind(functions.length, pointersAt + pointers.length)
+  if (crowded) unwind.forEach((_, at) => (unwind[at] = [1, 0, 0, 0, at & 127][at % 5] as number))
   const sections: Section[] = [
     { name: 'text', start: HEADER_BYTES, bytes: text, code: true },
     { name: 'constants', start: constantsAt, bytes: constants, code: false },
