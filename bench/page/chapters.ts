@@ -1,4 +1,4 @@
-// The six figures as chapters of the page: what each is about, which columns it must have, and its picture.
+// The figures as chapters of the page: what each is about, which columns it must have, and its picture.
 
 import { CODEC_NAMES } from '../lab/codecs.ts'
 import type { Cell, FigureResult, Table } from '../lab/figure.ts'
@@ -110,6 +110,16 @@ verifies it. Ratios are of the same round.`,
     draw: (result) =>
       drawBars('Taking an update', [
         { label: 'MB above a bare Node process', bars: barsOf(tableAt(result, 0), 'process', 'above', /agent|codec/) },
+      ]),
+  },
+  {
+    figure: 'left-out',
+    title: 'What an agent does not load',
+    prose: `Nearly always an agent only polls. What it needs for that and no more is loaded; everything flows through it in pieces.`,
+    columns: [['part', 'saved', 'instead']],
+    draw: (result) =>
+      drawBars('Memory that an agent goes without', [
+        { label: 'MB', bars: barsOf(tableAt(result, 0), 'part', 'saved', /./) },
       ]),
   },
 ]
