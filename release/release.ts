@@ -11,6 +11,7 @@ import { makeAttachments } from './attachments/make-attachments.ts'
 import { buildArtifacts } from './build/build-artifacts.ts'
 import { chooseVersion } from './choose-version.ts'
 import { compressArtifacts } from './compress-artifacts.ts'
+import { readFleetVersions } from './deltas/fleet-versions.ts'
 import { makeDeltas } from './deltas/make-deltas.ts'
 import { deliver } from './deliver.ts'
 import { readLive } from './live.ts'
@@ -36,6 +37,8 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
   const project = await openProject(options.config, around, options.rollout === false ? ['release'] : undefined)
   await assertClock(project, around)
   const terms = termsOf(options, project.config)
+  // That it is not what it should be is said before a build, which may take minutes.
+  if (terms.deltas?.fleetFile !== undefined) await readFleetVersions(terms.deltas.fleetFile, project.name)
   const liveBefore = await readLive(project.publisher, project.roots[0], terms.channel)
   const version = await chooseVersion(options, liveBefore?.manifest.release.version, project, around)
   assertReleasable(version, liveBefore, around.now())

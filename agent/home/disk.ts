@@ -55,7 +55,7 @@ export interface Disk {
 /** An open file: what was written, hashed and made durable through it is one and the same inode. */
 export interface DiskFile {
   size(): Promise<number>
-  /** Everything from the first byte to the last. */
+  /** Everything from the first byte to the last, in chunks that the next one overwrites. */
   read(): AsyncIterable<Buffer>
   /** Writes all of `bytes` at `position`. */
   write(bytes: Uint8Array, position: number): Promise<void>
@@ -65,7 +65,7 @@ export interface DiskFile {
 }
 
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
-const READ_CHUNK_BYTES = 1024 * 1024
+const READ_CHUNK_BYTES = 256 * 1024
 
 const plainDisk: Disk = {
   writeFile: (path, content, mode) => writeWhole(path, 'wx', content, mode),
@@ -129,7 +129,16 @@ function makeDirectory(path: string, mode: number): void {
 function fileOf(handle: FileHandle): DiskFile {
   return {
     size: async () => (await handle.stat()).size,
-    read: () => handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_CHUNK_BYTES }),
+    async *read() {
+      // One buffer: a stream makes a new one for each chunk, and an agent that hashes 100 MB would keep half of them a while.
+      const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)
+      for (let at = 0; ;) {
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
+        if (bytesRead === 0) return
+        at += bytesRead
+        yield chunk.subarray(0, bytesRead)
+      }
+    },
     async write(bytes, position) {
       for (let done = 0; done < bytes.length;) {
         done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten

@@ -24,6 +24,8 @@ export interface DeltaTerms {
 }
 
 const MEGABYTE = 1_000_000
+/** A timer that is given more goes off at once. */
+const TIME_MAX_MS = 2 ** 31 - 1
 
 /** Undefined: no deltas. @throws MoultError ERR_USAGE_INVALID */
 export function deltaTermsOf({ deltas, deltaFleet }: DeltaOptions, config: Config): DeltaTerms | undefined {
@@ -36,7 +38,7 @@ export function deltaTermsOf({ deltas, deltaFleet }: DeltaOptions, config: Confi
     last,
     fleet,
     fleetFile: deltaFleet,
-    timeLimitMs: parseDuration(timeLimit ?? TIME_LIMIT_DEFAULT) ?? 0,
+    timeLimitMs: Math.min(parseDuration(timeLimit ?? TIME_LIMIT_DEFAULT) ?? 0, TIME_MAX_MS),
     memoryBytes: memory === undefined ? memoryToSpare() : memory * MEGABYTE,
     atOnce: availableParallelism(),
   }

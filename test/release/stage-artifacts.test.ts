@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, symlink } from 'node:fs/promises'
+import { chmod, readFile, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -36,4 +36,18 @@ test('a tree becomes one file, with its entry', async (t) => {
   const [artifact] = await stageArtifacts([built], scratch, surroundingsOf({}))
   assert.equal(artifact?.entry, 'bin/agent')
   assert.equal((artifact?.file.size ?? 1) % 512, 0)
+})
+
+test('the program of a tree is executable in its archive, as it is where agents unpack it', async (t) => {
+  const hashes = await Promise.all(
+    [0o644, 0o755].map(async (mode) => {
+      const [dir, scratch] = [await temporaryFolder(t), await temporaryFolder(t)]
+      await writeTree(dir, { 'bin/agent': '#!/bin/sh\n' })
+      await chmod(join(dir, 'bin/agent'), mode)
+      const built = { kind: 'tree', platform: 'linux-amd64', path: dir, entry: 'bin/agent' } as const
+      const [artifact] = await stageArtifacts([built], scratch, surroundingsOf({}))
+      return artifact?.file.sha256
+    }),
+  )
+  assert.equal(hashes[0], hashes[1])
 })

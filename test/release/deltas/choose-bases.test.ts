@@ -61,10 +61,12 @@ test('what most agents run gets deltas, too, and made-up versions cost a note', 
 
   await build('last')
   const other = await writeFleet(dir, versions, 'another')
+  const refused = listen()
   await assert.rejects(
-    release('1.6.0', { deltaFleet: other }),
+    release('1.6.0', { deltaFleet: other }, refused.deps),
     failsWith('ERR_USAGE_INVALID', /another instead of probe/),
   )
+  assert.deepEqual(refused.steps, [], 'before anything is built')
   const both = { deltas: false, deltaFleet }
   await assert.rejects(release('1.6.0', both), failsWith('ERR_USAGE_INVALID', /--no-delta/))
   const missing = { deltaFleet: join(dir, 'none.json') }

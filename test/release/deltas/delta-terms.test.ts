@@ -25,6 +25,8 @@ test('the configuration and the command line can do without them, and the config
   const { atOnce: _, ...given } = terms ?? assert.fail('none')
   const bounds = { timeLimitMs: 90_000, memoryBytes: 512_000_000 }
   assert.deepEqual(given, { last: 1, fleet: 0, fleetFile: 'fleet.json', ...bounds })
+  const { timeLimitMs = 0 } = deltaTermsOf({}, { ...config, deltas: { timeLimit: '60d' } }) ?? {}
+  assert.ok(timeLimitMs > 86_400_000 && timeLimitMs < 2 ** 31, `no timer takes ${timeLimitMs} ms`)
 })
 
 test('what is no bound is refused with the name of the member', async (t) => {
