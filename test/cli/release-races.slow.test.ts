@@ -32,7 +32,7 @@ async function publisherOf({ config }: Pick<Fixture, 'config'>): Promise<Publish
 
 /** Two checkouts of one project, whose builds differ. */
 async function makeTwins(t: TestContext, publish: Publish): Promise<readonly [Fixture, string]> {
-  const project = await makeProject(t, { platforms: ['linux-amd64'], compress: false, publish })
+  const project = await makeProject(t, { platforms: ['linux-amd64'], compress: false, deltas: false, publish })
   const twin = join(await temporaryFolder(t), 'twin')
   await cp(project.dir, twin, { recursive: true })
   return [project, twin]
@@ -85,7 +85,7 @@ async function race(t: TestContext, publish: Publish): Promise<void> {
 
 async function kill(t: TestContext, publish: Publish): Promise<void> {
   const random = randomFrom(SEED)
-  const project = await makeProject(t, { platforms: ['linux-amd64', 'darwin-arm64'], compress: false, publish })
+  const project = await makeProject(t, { platforms: ['linux-amd64', 'darwin-arm64'], compress: false, deltas: false, publish })
   const [root] = await readRoots(join(project.dir, 'trust/1.root.json'), 'probe')
   const publisher = await publisherOf(project)
   const live = async (): Promise<string> => (await verifyPublished({ place: publisher, root })).version

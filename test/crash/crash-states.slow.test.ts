@@ -27,11 +27,11 @@ import { homeIn, layOut, makeStage, removeStage } from './stage.ts'
 import { describeTree, hashTree, readTree, type Tree } from './tree.ts'
 
 const SEED = Number(process.env['CRASH_SEED'] ?? randomInt(2 ** 31))
-const POLLS_MAX = process.env['CRASH_STATES'] === 'all' ? Infinity : Number(process.env['CRASH_STATES'] ?? 40)
+const POLLS_MAX = process.env['CRASH_STATES'] === 'all' ? Infinity : Number(process.env['CRASH_STATES'] ?? 24)
 const ONLY = process.env['CRASH_ONLY'] ?? ''
 const SHELLS_MAX = process.env['CRASH_STATES'] === 'all' ? Infinity : 12
 const CRASHES_IN_RECOVERY = 4
-const STATES_OF_RECOVERY = process.env['CRASH_STATES'] === 'all' ? Infinity : 20
+const STATES_OF_RECOVERY = process.env['CRASH_STATES'] === 'all' ? Infinity : 12
 
 const totals = { generated: 0, states: 0, polls: 0, byShell: 0, inRecovery: 0 }
 

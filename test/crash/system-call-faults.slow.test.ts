@@ -28,7 +28,7 @@ import { hasStrace, operationsOf, type SystemCall, trace, type Traced } from './
 import { readTree, type Tree } from './tree.ts'
 
 const SEED = Number(process.env['FAULT_SEED'] ?? randomInt(2 ** 31))
-const SAMPLE = process.env['FAULTS'] === 'all' ? Infinity : Number(process.env['FAULTS'] ?? 6)
+const SAMPLE = process.env['FAULTS'] === 'all' ? Infinity : Number(process.env['FAULTS'] ?? 4)
 /** Calls that a full or broken disk lets fail. */
 const CAN_FAIL = /^(?:open|write|pwrite|fsync|rename|mkdir|ftruncate|unlink)/
 const SKIP = hasStrace() || process.env['CI'] !== undefined ? false : 'strace is not installed'
