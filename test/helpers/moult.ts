@@ -25,7 +25,7 @@ export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url)).repla
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')
 const WAIT_MS = 30_000
 /** Of a command that has to come to its end. */
-const RUN_MAX_MS = 240_000
+const RUN_MAX_MS = 480_000
 const POLL_MS = 50
 
 export interface RunOptions {
