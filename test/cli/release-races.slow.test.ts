@@ -85,7 +85,12 @@ async function race(t: TestContext, publish: Publish): Promise<void> {
 
 async function kill(t: TestContext, publish: Publish): Promise<void> {
   const random = randomFrom(SEED)
-  const project = await makeProject(t, { platforms: ['linux-amd64', 'darwin-arm64'], compress: false, deltas: false, publish })
+  const project = await makeProject(t, {
+    platforms: ['linux-amd64', 'darwin-arm64'],
+    compress: false,
+    deltas: false,
+    publish,
+  })
   const [root] = await readRoots(join(project.dir, 'trust/1.root.json'), 'probe')
   const publisher = await publisherOf(project)
   const live = async (): Promise<string> => (await verifyPublished({ place: publisher, root })).version
