@@ -20,7 +20,7 @@ const TEST_CONCURRENCY = 3
 /** Slow files mostly wait: for supervisors, hosts and time. */
 const SLOW_CONCURRENCY = 5
 /** Of a file and of each test in it: far beyond what any needs, so that one that hangs fails and says which it is. */
-const TEST_TIMEOUT_MS = 600_000
+const TEST_TIMEOUT_MS = 900_000
 /** First line of the summary of node:test's spec reporter. */
 const SUMMARY_START = /^(?:\x1b\[\d+m)*ℹ tests \d+/
 
