@@ -1,9 +1,9 @@
 // `npm test`: build, typecheck, lint, format check, then every test file.
 //
 //   npm test                       everything but test/**/*.slow.test.ts
-//   npm test -- manifests agent/   only test files whose path contains one of these; no static checks
+//   npm test -- manifests agent/   only test files whose path contains one of these; built, but not checked otherwise
 //   npm test -- --slow             everything and the slow files
-//   npm test -- --slow-only        only the slow files; no static checks
+//   npm test -- --slow-only        only the slow files; built, but not checked otherwise
 //
 // `node --test` gets explicit files: Node 20 knows no globs, Node 22 and later refuse a directory.
 
@@ -31,9 +31,9 @@ interface Stage {
 }
 
 // Called by path: `npm run` would print a banner and cost half a second each.
-const STATIC_STAGES: readonly Stage[] = [
-  // First: the example agents are checked against the built package, as a user's would be.
-  { name: 'build', args: ['--import', 'tsx', 'scripts/build.ts'] },
+/** First: tests run the built commands, and the example agents are checked against the built package, as a user's would be. */
+const BUILD: Stage = { name: 'build', args: ['--import', 'tsx', 'scripts/build.ts'] }
+const CHECKS: readonly Stage[] = [
   { name: 'typecheck', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'format check', args: ['node_modules/oxfmt/bin/oxfmt', '--check'] },
@@ -51,7 +51,8 @@ async function main(): Promise<number> {
     console.error(`no test file matches: ${filters.join(' ') || '*.slow.test.ts'}`)
     return 1
   }
-  if (filters.length === 0 && !flags['slow-only'] && !(await runStaticStages())) return 1
+  const isWhole = filters.length === 0 && !flags['slow-only']
+  if (!(await runStages([BUILD, ...(isWhole ? CHECKS : [])]))) return 1
   return await runTests(files)
 }
 
@@ -74,9 +75,9 @@ function selectFiles(): string[] {
 }
 
 /** Runs all of them even when one fails: each reports other faults. */
-async function runStaticStages(): Promise<boolean> {
+async function runStages(stages: readonly Stage[]): Promise<boolean> {
   const failed: string[] = []
-  for (const { name, args } of STATIC_STAGES) {
+  for (const { name, args } of stages) {
     console.log(`# ${name}`)
     const startedAt = performance.now()
     const status = await finished(spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env: childEnv() }))

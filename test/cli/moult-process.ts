@@ -1,10 +1,9 @@
-// Runs the command line as a real process, from any working directory.
+// Runs the built command line as a real process, from any working directory.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
+import { MAIN } from '../helpers/moult.ts'
 
 export interface Outcome {
   readonly code: number | null
@@ -19,7 +18,7 @@ export interface Running {
 }
 
 export function startMoult(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
     env: { ...process.env, MOULT_KEY: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
