@@ -96,8 +96,9 @@ async function runTests(files: readonly string[]): Promise<number> {
   const concurrency = flags['slow-only'] ? SLOW_CONCURRENCY : TEST_CONCURRENCY
   const args = [
     ...['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec'],
-    // What a supervisor leaves behind may hold a pipe of its test open for ever.
-    ...[`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-force-exit'],
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
+    // What a supervisor leaves behind may hold a pipe of its test open for ever. Not always: it may cut off a warning of Node.
+    ...(flags.slow || flags['slow-only'] ? ['--test-force-exit'] : []),
     ...files,
   ]
   try {
