@@ -22,17 +22,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-const SHIPPED_FOLDERS = [
-  'manifests',
-  'delta',
-  'trees',
-  'release',
-  'agent',
-  'fleet',
-  'local-server',
-  'kubernetes',
-  'cli',
-]
+const CONFIG = join(ROOT, 'tsconfig.build.json')
 /** Shipped files that the compiler does not emit. */
 const ASSET_NAME = /\.(?:sh|sql)$/
 const SWAP_ATTEMPTS = 100
@@ -59,15 +49,16 @@ function compileInto(target: string): boolean {
   const manifestPath = createRequire(import.meta.url).resolve('typescript/package.json')
   const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as { bin: { tsc: string } }
   const tsc = join(dirname(manifestPath), manifest.bin.tsc)
-  const args = [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', target]
+  const args = [tsc, '-p', CONFIG, '--outDir', target]
   const run = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
   if (run.error !== undefined) throw run.error
   return run.status === 0
 }
 
 function copyAssets(target: string): void {
-  for (const folder of SHIPPED_FOLDERS) {
-    if (!existsSync(join(ROOT, folder))) continue
+  const { include } = JSON.parse(readFileSync(CONFIG, 'utf8')) as { include: readonly string[] }
+  for (const folder of include) {
+    if (!existsSync(join(ROOT, folder)) || !statSync(join(ROOT, folder)).isDirectory()) continue
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       if (!ASSET_NAME.test(name)) continue
       const copy = join(target, folder, name)

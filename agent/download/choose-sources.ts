@@ -16,7 +16,8 @@ export function chooseSources({ home, root, deltas }: Settings, binary: Binary):
 export function noteDelta({ home, root }: Settings, { sha256 }: Source, isUseless: boolean): void {
   try {
     const state = loadState(home, root, () => undefined)
-    saveState(home, isUseless ? withFailedDelta(state, sha256) : withoutFailedDelta(state, sha256))
+    const noted = isUseless ? withFailedDelta(state, sha256) : withoutFailedDelta(state, sha256)
+    if (noted !== state) saveState(home, noted)
   } catch {
     // A full disk or a read-only home: it costs another try, and MUST NOT keep the next source from being tried.
   }

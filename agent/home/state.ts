@@ -165,8 +165,10 @@ export function withQuarantined(state: State, entry: QuarantineEntry): State {
 
 /** The state with one more delta that is not fetched again; the oldest goes when the list is full. */
 export function withFailedDelta(state: State, sha256: string): State {
-  const others = (state.failedDeltas ?? []).filter((other) => other !== sha256)
-  return { ...state, failedDeltas: [...others, sha256].slice(-FAILED_DELTAS_MAX) }
+  const { failedDeltas = [] } = state
+  return failedDeltas.includes(sha256)
+    ? state
+    : { ...state, failedDeltas: [...failedDeltas, sha256].slice(-FAILED_DELTAS_MAX) }
 }
 
 export function withoutFailedDelta(state: State, sha256: string): State {

@@ -10,7 +10,7 @@ export interface PackageFacts {
   readonly shippedDependencies: ReadonlySet<string>
 }
 
-const EVERY_LAYER = ['manifests', 'delta', 'trees', 'release', 'agent', 'fleet', 'local-server', 'kubernetes']
+export const EVERY_LAYER = ['manifests', 'delta', 'trees', 'release', 'agent', 'fleet', 'local-server', 'kubernetes']
 
 /** Which folders a folder may import from, itself aside. '' is the root: index.ts. */
 const ALLOWED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
