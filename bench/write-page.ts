@@ -19,7 +19,7 @@ made by
 
     npm run bench                     # all figures and this page: two hours the first time, as a large pair takes bsdiff and brotli minutes
     npm run bench -- poll             # one of them, and the page
-    npm run bench -- --short          # small inputs, under a minute: what CI runs; nothing here changes
+    npm run bench -- --short          # small inputs, about a minute: what CI runs; nothing here changes
 
 from the numbers in \`bench/results\`. Each script in \`bench\` also runs on its own and prints one line of JSON. The pairs of programs
 come from the npm registry into \`~/.cache/moult/bench\`, the peers from npm into \`bench/peers\` (with a lock file of their own; they
