@@ -2,8 +2,7 @@
 // These fields do not fill their bytes, so a site here is a field of a word; the other bits stay bytes.
 
 import { REGION_KINDS, type AddressSpace } from './executable-map.ts'
-import { readWord, SITE_KINDS, type SiteList } from './operand-sites.ts'
-import type { SitePiece } from './table-sites.ts'
+import { readWord, SITE_KINDS, type SiteList, type SitePiece } from './operand-sites.ts'
 
 const LOOK_AHEAD_WORDS = 8
 

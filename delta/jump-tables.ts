@@ -2,8 +2,7 @@
 
 import { REGION_KINDS, type AddressSpace, type Region } from './executable-map.ts'
 import type { OldPages } from './old-pages.ts'
-import { readWord, SITE_KINDS, type SiteList } from './operand-sites.ts'
-import type { SitePiece } from './table-sites.ts'
+import { readWord, SITE_KINDS, type SiteList, type SitePiece } from './operand-sites.ts'
 
 const SCAN_BYTES = 1 << 16
 const LOOK_BACK_BYTES = 4096

@@ -1,7 +1,9 @@
 // Where addresses are kept in code and tables, and which place of the old file each one names.
 
-import { REGION_KINDS, type AddressSpace } from './executable-map.ts'
-import type { SitePiece } from './table-sites.ts'
+import { REGION_KINDS, type AddressSpace, type Region } from './executable-map.ts'
+
+/** A stretch of old bytes: [from, to) of `bytes`, which lies at `place` of the old file, inside `region`. */
+export type SitePiece = { bytes: Uint8Array; from: number; to: number; place: number; region: Region }
 
 export const SITE_KINDS = {
   call: 0,

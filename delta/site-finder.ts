@@ -5,8 +5,15 @@ import { REGION_KINDS, type AddressSpace, type Region } from './executable-map.t
 import { FUNCS_MAX, GoTables } from './go-tables.ts'
 import { JumpTables } from './jump-tables.ts'
 import type { OldPages } from './old-pages.ts'
-import { findPointerSites, findUnalignedSites, findX86Sites, SITE_KINDS, type SiteList } from './operand-sites.ts'
-import { findImageSites, findIndexSites, findMachSymbolSites, findSymbolSites, type SitePiece } from './table-sites.ts'
+import {
+  findPointerSites,
+  findUnalignedSites,
+  findX86Sites,
+  SITE_KINDS,
+  type SiteList,
+  type SitePiece,
+} from './operand-sites.ts'
+import { findImageSites, findIndexSites, findMachSymbolSites, findSymbolSites } from './table-sites.ts'
 import { RECORDS_MAX, UnwindRecords } from './unwind-records.ts'
 
 export class SiteFinder {

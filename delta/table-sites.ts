@@ -1,14 +1,11 @@
 // Sites in tables with records of one size: the index of unwind records, symbols, words relative to an image.
 
 import type { AddressSpace, Region } from './executable-map.ts'
-import { readWord, SITE_KINDS, type SiteList } from './operand-sites.ts'
+import { readWord, SITE_KINDS, type SiteList, type SitePiece } from './operand-sites.ts'
 
 const IMAGE_ALIGNMENT = 0x10000
 const ELF_SYMBOL_BYTES = 24
 const MACH_SYMBOL_BYTES = 16
-
-/** A stretch of old bytes: [from, to) of `bytes`, which lies at `place` of the old file, inside `region`. */
-export type SitePiece = { bytes: Uint8Array; from: number; to: number; place: number; region: Region }
 
 /** .eh_frame_hdr: a self-relative word, a count, then pairs relative to the table itself. */
 export function findIndexSites(piece: SitePiece, space: AddressSpace, sites: SiteList): void {

@@ -2,8 +2,7 @@
 
 import type { AddressSpace, Region } from './executable-map.ts'
 import type { OldPages } from './old-pages.ts'
-import { readWord, SITE_KINDS, type SiteList } from './operand-sites.ts'
-import type { SitePiece } from './table-sites.ts'
+import { readWord, SITE_KINDS, type SiteList, type SitePiece } from './operand-sites.ts'
 
 const WALK_BYTES = 1 << 16
 /** Four times what the largest programs have, for all regions together: a hostile patch may call anything unwind
