@@ -7,12 +7,17 @@ import { pipeline } from 'node:stream/promises'
 import { constants, createBrotliCompress, createBrotliDecompress } from 'node:zlib'
 
 import { MoultError } from '../manifests/index.ts'
-import type { Delta } from './deltas/make-deltas.ts'
 import { digestOfFile } from './durable-files.ts'
 import { mapBounded } from './map-bounded.ts'
 import type { Project } from './open-project.ts'
 import type { Artifact, StagedFile } from './stage-artifacts.ts'
 import { step, type Surroundings } from './surroundings.ts'
+
+export interface Delta extends StagedFile {
+  /** The version that it starts from, and the SHA-256 of that one's whole artifact. */
+  readonly base: string
+  readonly from: string
+}
 
 export interface CompressedArtifact extends Artifact {
   /** Undefined where compression does not pay. */

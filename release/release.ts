@@ -38,7 +38,8 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
   await assertClock(project, around)
   const terms = termsOf(options, project.config)
   // That it is not what it should be is said before a build, which may take minutes.
-  if (terms.deltas?.fleetFile !== undefined) await readFleetVersions(terms.deltas.fleetFile, project.name)
+  const fleetFile = terms.deltas?.fleetFile
+  const fleetVersions = fleetFile === undefined ? [] : await readFleetVersions(fleetFile, project.name)
   const liveBefore = await readLive(project.publisher, project.roots[0], terms.channel)
   const version = await chooseVersion(options, liveBefore?.manifest.release.version, project, around)
   assertReleasable(version, liveBefore, around.now())
@@ -52,7 +53,7 @@ export async function release(options: ReleaseOptions = {}, deps: ReleaseDeps = 
     const staged = await stageArtifacts(built, scratch, around)
     await smokeTest(staged, project, version, scratch, around)
     const compressed = await compressArtifacts(staged, project, around)
-    const target = { ...terms, version, live: liveBefore }
+    const target = { ...terms, version, live: liveBefore, fleetVersions }
     const artifacts = await makeDeltas(compressed, target, terms.deltas, project, scratch, around)
     const attachments = makeAttachments(artifacts, origin, { ...terms, version }, project, around)
 

@@ -9,7 +9,6 @@ import type { Project } from '../open-project.ts'
 import { parseOnceReleased } from '../released.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { DeltaTerms } from './delta-terms.ts'
-import { readFleetVersions } from './fleet-versions.ts'
 
 /** A release as it was signed once, by keys that may have been replaced since. */
 export interface DeltaBase {
@@ -17,10 +16,13 @@ export interface DeltaBase {
   readonly release: Release
 }
 
-export interface BaseTarget {
+export interface DeltaTarget {
   readonly version: string
   readonly channel: string
   readonly live: Live | undefined
+  readonly baseUrl: string | undefined
+  /** What the fleet runs, most agents first; empty when nobody said it. */
+  readonly fleetVersions: readonly string[]
 }
 
 /** Each is a request to the place; a channel that changes its rollout so often has fewer deltas. */
@@ -28,24 +30,20 @@ const MANIFESTS_MAX = 200
 /** Made-up versions in a log cost a request each. */
 const FLEET_TRIES_MAX = 20
 
-/**
- * The most wanted first. What cannot be had is told in a note.
- * @throws MoultError ERR_USAGE_INVALID for a fleet that cannot be read
- */
+/** The most wanted first. What cannot be had is told in a note. */
 export async function chooseBases(
-  { version, channel, live }: BaseTarget,
+  { version, channel, live, fleetVersions }: DeltaTarget,
   terms: DeltaTerms,
   project: Project,
   around: Surroundings,
 ): Promise<DeltaBase[]> {
-  const run = terms.fleetFile === undefined ? [] : await readFleetVersions(terms.fleetFile, project.name)
   const last = await lastOffered(live, terms.last + 1, project)
   const own = last.filter((one) => one !== version).slice(0, terms.last)
   // Where releases are tried before they are promoted to the default channel, its agents come from what is live there.
   const promoted = channel === DEFAULT_CHANNEL || terms.last === 0 ? [] : await liveOnDefault(project)
   const named = new Set([...own, ...promoted.filter((one) => one !== version)])
   const bases = await readBases([...named], project, around)
-  const others = run.filter((one) => one !== version && !named.has(one)).slice(0, FLEET_TRIES_MAX)
+  const others = fleetVersions.filter((one) => one !== version && !named.has(one)).slice(0, FLEET_TRIES_MAX)
   return [...bases, ...(await readFirst(others, terms.fleet, project, around))]
 }
 

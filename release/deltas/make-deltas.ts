@@ -9,23 +9,13 @@ import { mapBounded } from '../map-bounded.ts'
 import type { Project } from '../open-project.ts'
 import type { StagedFile } from '../stage-artifacts.ts'
 import { step, type Surroundings } from '../surroundings.ts'
-import type { BaseTarget } from './choose-bases.ts'
+import type { DeltaTarget } from './choose-bases.ts'
 import type { DeltaTerms } from './delta-terms.ts'
 import type { PatchOutcome } from './delta-worker.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type DeltaJob, planJobs } from './plan-jobs.ts'
 import { runPatch } from './run-patch.ts'
-
-export interface Delta extends StagedFile {
-  /** The version that it starts from, and the SHA-256 of that one's whole artifact. */
-  readonly base: string
-  readonly from: string
-}
-
-export interface DeltaTarget extends BaseTarget {
-  readonly baseUrl: string | undefined
-}
 
 /** A smaller saving is not worth another file, and the agent's time. */
 const WORTHWHILE_SHARE = 2 / 3
@@ -36,7 +26,6 @@ const CODEC_SHARE = 3
 /**
  * The artifacts with their deltas. Equal pairs are made once.
  * @param terms undefined: none
- * @throws MoultError ERR_USAGE_INVALID for a fleet that cannot be read
  */
 export async function makeDeltas(
   artifacts: readonly CompressedArtifact[],

@@ -7,9 +7,8 @@ import { baseOfDelta, deltaPath, pathOf } from '../layout.ts'
 import type { Project } from '../open-project.ts'
 import { readReleased } from '../released.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { chooseBases, type DeltaBase, readBases } from './choose-bases.ts'
+import { chooseBases, type DeltaBase, type DeltaTarget, readBases } from './choose-bases.ts'
 import type { DeltaTerms } from './delta-terms.ts'
-import type { DeltaTarget } from './make-deltas.ts'
 
 export interface DeltaJob {
   readonly artifact: CompressedArtifact
@@ -24,7 +23,6 @@ const SMALLEST_BYTES = 64 * 1024
 /** All of a release together: each is some 400 bytes of the manifest, which has a limit. */
 const DELTAS_MAX = 256
 
-/** @throws MoultError ERR_USAGE_INVALID */
 export async function planJobs(
   artifacts: readonly CompressedArtifact[],
   target: DeltaTarget,
